@@ -1,6 +1,38 @@
-# The front door. `make help` lists what there is.
+# The front door: `make help` lists what there is. Meson builds into build/.
 
-.PHONY: build
-build:
-	@test -f build/build.ninja || meson setup build >/dev/null
-	@ninja -C build
+.DEFAULT_GOAL := help
+.PHONY: help run test build bench fuzz soak fmt clean install
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+
+run: install build ## build, then the whole system on http://127.0.0.1:3000 with a small catalogue
+	@PURSER_DEMO=$${PURSER_DEMO:-on} exec build/purser run
+
+test: ## everything that can fail, in under 15 minutes; ONLY=name runs one stage
+	@scripts/install test
+	@scripts/test $(ONLY)
+
+build: install ## leaves build/purser
+	@test -f build/build.ninja || meson setup build > /dev/null
+	@ninja -C build --quiet purser
+
+bench: build ## a table of speed and size
+	@bench/run
+
+fuzz: ## every fuzz target, 60 s each; EACH=N for N s
+	@scripts/install test
+	@scripts/fuzz $(or $(EACH),60)
+
+soak: build ## ten minutes under load: no growth
+	@scripts/soak
+
+fmt: ## clang-format over the C sources
+	@command -v clang-format > /dev/null || { echo "purser: please install clang-format"; exit 1; }
+	@find src tests -name '*.[ch]' -exec clang-format -i {} +
+
+clean: ## removes what was built, not the data
+	@rm -rf build
+
+install:
+	@scripts/install run
