@@ -1,0 +1,36 @@
+/*
+ * JSON on jansson. Trees are reference-counted; those made here are deferred on the arena, so that handlers need no
+ * decref. Depth is at most 64, duplicate keys and trailing bytes are refused (RFC 8259, RFC 7493).
+ */
+#ifndef PURSER_BASE_JSON_H
+#define PURSER_BASE_JSON_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/text.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define JSON_DEPTH_MAX 64
+
+/* Parses one JSON value. 0 and a tree that goes with the arena, or -EINVAL with words in `err`. Integers beyond 64 bits
+ * are kept as JSON reals (so that a rule can refuse them at their pointer). */
+int json_parse(struct arena *arena, struct text source, json_t **ret_tree, struct err *err);
+
+/* Takes the reference over: `tree` is released with the arena. NULL (jansson was short of memory) goes to memory_short(). */
+json_t *json_keep(struct arena *arena, json_t *tree);
+
+/* json_pack (jansson's format strings), kept by the arena. A wrong format is a bug and aborts. */
+json_t *json_make(struct arena *arena, const char *format, ...);
+
+/* Compact text in the arena. */
+char *json_print(struct arena *arena, const json_t *tree, size_t *ret_size);
+
+/* Member access that never fails: NULL or 0 where it is absent or of another type. */
+const char *json_get_string(const json_t *object, const char *key);
+int64_t json_get_integer(const json_t *object, const char *key);
+bool json_get_bool(const json_t *object, const char *key);
+
+#endif
