@@ -1,0 +1,30 @@
+/* The HTTP/1.1 server (RFC 9112): one listening socket per worker on the same address, strict parsing, limits, slow clients cut
+ * off, drain. */
+#ifndef PURSER_HTTP_SERVER_H
+#define PURSER_HTTP_SERVER_H
+
+#include "base/err.h"
+#include "http/message.h"
+
+struct http_server;
+
+struct http_server_options {
+    const char *name;   /* for logs and metrics: "gateway" */
+    const char *listen; /* host:port, [v6]:port; port 0 takes a free one */
+    struct http_handler handler;
+    bool trust_identity; /* a service apart: take identity and trace from signed internal headers */
+};
+
+/* Binds first without SO_REUSEPORT to find a taken port, then one socket a worker. 0, or negative with one line in `err`. Call
+ * on worker 0, before or while loops run. */
+int http_server_start(const struct http_server_options *options, struct http_server **ret_server, struct err *err);
+/* The address it listens on, with the real port. */
+const char *http_server_address(const struct http_server *server);
+/* New requests get Connection: close; new connections are taken until `accept_ms` have passed, then listeners close. WebSockets
+ * are told 1012, spread over `spread_ms`. */
+void http_server_drain(struct http_server *server, int64_t accept_ms, int64_t spread_ms);
+/* Requests at work plus open upgraded connections, over all workers. */
+unsigned http_server_in_flight(const struct http_server *server);
+unsigned http_server_connections(const struct http_server *server);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * A worker: a thread with its own libuv loop and its own fibers. Workers share nothing on the hot path; they post calls to each
+ * other. worker_post is the one channel between threads, and may be called from any thread, workers or not.
+ */
+#ifndef PURSER_RUNTIME_WORKER_H
+#define PURSER_RUNTIME_WORKER_H
+
+#include "base/err.h"
+#include "runtime/fiber.h"
+
+#include <stdint.h>
+#include <uv.h>
+
+#define WORKER_MAX 64
+
+struct worker;
+
+/* Starts `count` workers; worker 0 runs on the calling thread by worker_run. 0 or negative with words. */
+int workers_start(unsigned count, struct err *err);
+unsigned worker_count(void);
+struct worker *worker_at(unsigned index);
+/* NULL on a thread that is no worker. */
+struct worker *worker_self(void);
+unsigned worker_index(const struct worker *worker);
+/* The loop of the calling worker. */
+uv_loop_t *worker_loop(void);
+
+/* Runs worker 0's loop on the calling thread until workers_stop, then joins the others. */
+void worker_run(void);
+/* Ends all loops once they have no more work posted; from any thread. */
+void workers_stop(void);
+
+/* Calls `run(arg)` on that worker's loop (outside a fiber). Order is kept per sending thread. 0, or -ENOMEM, or -ESHUTDOWN. */
+int worker_post(struct worker *worker, void (*run)(void *arg), void *arg);
+/* The same, on a new fiber named `name`. */
+int worker_start_fiber(struct worker *worker, const char *name, void (*run)(void *arg), void *arg);
+
+/* Wakes a fiber of another worker. The caller guarantees that the fiber still lives. Any thread. Never fails: it needs no
+ * memory (the fiber carries its own link). */
+void fiber_wake_from_thread(struct fiber *fiber);
+
+/* A one-shot timer on this worker's loop, for code that is not on a fiber. Embedded in the owner; timer_stop before it goes. */
+struct timer {
+    int64_t due_mono_ms;
+    void (*run)(void *arg);
+    void *arg;
+    unsigned place; /* in the worker's heap; 0: not running */
+};
+void timer_start(struct timer *timer, int64_t due_mono_ms, void (*run)(void *arg), void *arg);
+void timer_stop(struct timer *timer);
+
+#endif
