@@ -1,0 +1,75 @@
+// What those who run the system see.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { system } from '../support/system.mjs';
+import { Person, admin, product, register } from '../support/shop.mjs';
+import { next_address, request } from '../support/client.mjs';
+import { until } from '../support/wait.mjs';
+
+let shop;
+let boss;
+before(async () => {
+    shop = await system();
+    boss = await admin(shop);
+});
+after(() => shop.stop());
+
+test('only admins see operations', async () => {
+    const ada = await register(shop);
+    for (const path of ['/operations/status', '/operations/ledger', '/operations/dead-letters']) {
+        assert.equal((await new Person(shop).get(path)).status, 401, path);
+        assert.equal((await ada.get(path)).status, 403, path);
+        assert.equal((await boss.get(path)).status, 200, path);
+    }
+});
+
+test('the status names every service and engine', async () => {
+    const { body } = await boss.get('/operations/status');
+    const names = body.services.map((s) => s.name).sort();
+    for (const name of ['gateway', 'users', 'orders', 'payments', 'notifications']) assert.ok(names.includes(name), name);
+    assert.deepEqual([...new Set(body.engines.map((e) => e.port))].sort(), ['cache', 'database', 'queue', 'stream']);
+    for (const name of ['payment.request', 'order.payment.processed']) assert.ok(body.queues.some((q) => q.name === name), name);
+    for (const name of ['user-events', 'order-events', 'payment-events']) assert.ok(body.topics.some((t) => t.name === name), name);
+});
+
+test('the ledger of a sale, a refund and a failure balances', async () => {
+    const { sku } = await product(boss, { unit_price: 300 });
+    const ada = await register(shop);
+    const order = await ada.paid_order([{ sku, quantity: 2 }]);
+    const failed = await ada.order([{ sku, quantity: 1 }], { payment_method: 'pm_card_chargeDeclined' });
+    await ada.order_in(failed.id, 'payment_failed');
+    const [payment] = (await ada.get(`/payments?order_id=${order.id}`)).body.data;
+    await boss.post(`/payments/${payment.id}/refunds`, { amount: 100 });
+    const { body } = await boss.get('/operations/ledger');
+    assert.equal(body.balanced, true);
+    assert.deepEqual(body.sums.map((s) => s.sum), body.sums.map(() => 0));
+    const total = body.accounts.reduce((sum, a) => sum + a.balance, 0);
+    assert.equal(total, 0);
+});
+
+test('dead letters: an empty list, and 404 for what is not there', async () => {
+    assert.deepEqual((await boss.get('/operations/dead-letters')).body, { data: [], next_cursor: null });
+    for (const id of ['orders-01932f50-2222-7bbb-8c8c-0a1b2c3d4e5f', 'nonsense']) {
+        assert.equal((await boss.post(`/operations/dead-letters/${id}/retry`)).status, 404, id);
+        assert.equal((await boss.delete(`/operations/dead-letters/${id}`)).status, 404, id);
+    }
+});
+
+test('metrics and health are on the admin address', { skip: Boolean(process.env.PURSER_BASE_URL) }, async () => {
+    const metrics = await request(shop.admin_base, 'GET', '/metrics', { unchecked: true });
+    assert.equal(metrics.status, 200);
+    assert.match(metrics.headers['content-type'], /^text\/plain/);
+    assert.match(metrics.text, /^# TYPE purser_\w+ (counter|gauge|histogram)$/m);
+    assert.equal((await request(shop.admin_base, 'GET', '/health/ready', { unchecked: true })).status, 200);
+});
+
+test('a request is one line in the log, with its id and without secrets', { skip: Boolean(process.env.PURSER_BASE_URL) }, async () => {
+    const ada = await register(shop);
+    const id = `log-${next_address()}`;
+    await ada.get('/users/me', { headers: { 'x-request-id': id } });
+    const line = await until('the request is in the log', () => shop.process.log().find((l) => JSON.stringify(l).includes(id)));
+    assert.ok(line);
+    const text = shop.process.lines.join('\n');
+    for (const secret of [ada.token, ada.refresh_token, ada.password]) assert.equal(text.includes(secret), false);
+});

@@ -1,0 +1,184 @@
+// Starts real Purser processes on free ports with a data folder of their own, and ends them.
+
+import assert from 'node:assert/strict';
+import { spawn, execFile } from 'node:child_process';
+import fs from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { request, next_address } from './client.mjs';
+import { until } from './wait.mjs';
+
+const tests = new URL('../', import.meta.url).pathname;
+export const binary = path.resolve(tests, process.env.PURSER_BINARY ?? '../build/purser');
+const logs = path.resolve(tests, '../build/test-logs/systems');
+
+// Ports below the range from which the kernel takes those of outgoing connections; a block for each test process.
+let port_next = 10000 + (process.pid % 220) * 100;
+
+function bindable(port) {
+    return new Promise((resolve) => {
+        const server = net.createServer();
+        server.once('error', () => resolve(false));
+        server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+    });
+}
+
+export async function free_port() {
+    for (;;) {
+        port_next = port_next >= 32000 ? 10000 : port_next + 1;
+        if (await bindable(port_next)) return port_next;
+    }
+}
+
+export function temporary_folder() {
+    return fs.mkdtempSync(path.join(os.tmpdir(), 'purser-test-'));
+}
+
+/** The environment without settings of whoever runs the tests. */
+export function clean_environment(settings) {
+    const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PURSER_')));
+    return { ...own, ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=0:exitcode=99', UBSAN_OPTIONS: 'halt_on_error=1:exitcode=99', ...settings };
+}
+
+/** Runs a command to its end: `{status, stdout, stderr}`. */
+export function run(args, settings = {}, { seconds = 60, input } = {}) {
+    return new Promise((resolve) => {
+        const child = execFile(binary, args, { env: clean_environment(settings), timeout: seconds * 1000 }, (error, stdout, stderr) => {
+            resolve({ status: error ? (error.code ?? error.signal) : 0, stdout, stderr });
+        });
+        child.stdin.end(input);
+    });
+}
+
+/** One process of Purser. */
+export class Process {
+    constructor(args, settings, wrapper = []) {
+        this.args = args;
+        this.settings = settings;
+        this.lines = [];
+        this.exit = null;
+        fs.mkdirSync(logs, { recursive: true });
+        this.log_path = path.join(logs, `${process.pid}-${args.join('-')}-${Process.started += 1}.log`);
+        const log = fs.createWriteStream(this.log_path);
+        const command = [...wrapper, binary, ...args];
+        this.child = spawn(command[0], command.slice(1), { env: clean_environment(settings), stdio: ['ignore', 'pipe', 'pipe'] });
+        for (const stream of [this.child.stdout, this.child.stderr]) {
+            let rest = '';
+            stream.on('data', (data) => {
+                log.write(data);
+                const parts = (rest + data).split('\n');
+                rest = parts.pop();
+                this.lines.push(...parts);
+            });
+        }
+        this.ended = new Promise((resolve) => this.child.on('close', (code, signal) => {
+            this.exit = { code, signal };
+            log.end();
+            resolve(this.exit);
+        }));
+    }
+
+    static started = 0;
+
+    /** The log's lines as objects. */
+    log() {
+        return this.lines.filter((line) => line.startsWith('{')).map((line) => {
+            try { return JSON.parse(line); } catch { return { raw: line }; }
+        });
+    }
+
+    /** Waits until `base` says that it is ready; fails at once if the process has ended. */
+    async ready(base, seconds = 60) {
+        await until(`${this.args.join(' ')} is ready at ${base}`, async () => {
+            if (this.exit) return true;
+            const answer = await request(base, 'GET', '/health/ready', { unchecked: true, from: next_address() });
+            return answer.status === 200;
+        }, { seconds, every_ms: 10 });
+        assert.equal(this.exit, null, `ended instead of starting: ${JSON.stringify(this.exit)}\n${this.tail()}`);
+    }
+
+    tail() {
+        return this.lines.slice(-15).join('\n');
+    }
+
+    kill(signal = 'SIGKILL') {
+        if (!this.exit) this.child.kill(signal);
+        return this.ended;
+    }
+
+    /** Ends it as an operator would, and holds it to that: status 0, nothing found by the sanitizers. */
+    async stop() {
+        if (this.exit) return;
+        this.child.kill('SIGTERM');
+        const timer = setTimeout(() => this.child.kill('SIGKILL'), 60000);
+        await this.ended;
+        clearTimeout(timer);
+        assert.deepEqual(this.exit, { code: 0, signal: null }, `did not end well (${this.log_path}):\n${this.tail()}`);
+    }
+}
+
+/** A whole system on the embedded engine: one process, a data folder, an admin. */
+export class System {
+    constructor({ settings = {}, services = [], wrapper = [], data = temporary_folder() } = {}) {
+        this.given = settings;
+        this.services = services;
+        this.wrapper = wrapper;
+        this.data = data;
+    }
+
+    async start() {
+        if (!this.settings) {
+            const [port, admin_port] = [await free_port(), await free_port()];
+            this.base = `http://127.0.0.1:${port}`;
+            this.admin_base = `http://127.0.0.1:${admin_port}`;
+            this.settings = {
+                PURSER_LISTEN: `127.0.0.1:${port}`, PURSER_ADMIN_LISTEN: `127.0.0.1:${admin_port}`, PURSER_DATA: this.data,
+                ...this.given,
+            };
+        }
+        this.process = new Process(['run', ...this.services], this.settings, this.wrapper);
+        await this.process.ready(this.base);
+        return this;
+    }
+
+    request(method, path, options) {
+        return request(this.base, method, path, options);
+    }
+
+    async restart() {
+        await this.process.stop();
+        return this.start();
+    }
+
+    async stop() {
+        await this.process?.stop();
+        fs.rmSync(this.data, { recursive: true, force: true });
+    }
+
+    /** Makes an admin by the command line, as an operator does. */
+    async create_admin(email, password) {
+        const made = await run(['admin', 'create', '--email', email, '--password', password], this.settings);
+        assert.equal(made.status, 0, made.stderr + made.stdout);
+    }
+}
+
+/** A system that runs already, by PURSER_BASE_URL; its admin is PURSER_ADMIN_EMAIL with PURSER_ADMIN_PASSWORD. */
+class Outside {
+    constructor(base) {
+        this.base = base;
+        this.outside = true;
+    }
+
+    request(method, path, options) {
+        return request(this.base, method, path, options);
+    }
+
+    async stop() {}
+}
+
+/** The system under test: the one outside if there is one, else a fresh one. */
+export async function system(options = {}) {
+    if (process.env.PURSER_BASE_URL) return new Outside(process.env.PURSER_BASE_URL);
+    return new System(options).start();
+}
