@@ -1,0 +1,71 @@
+/*
+ * The database port: transactions over SQLite (one writer thread, group commit over savepoints, readers per worker) or PostgreSQL
+ * (pooled connections per worker, pipeline mode).
+ *
+ * A body must touch nothing but the transaction and its argument: it runs on another thread (SQLite) and may run again after a
+ * serialisation failure or when a group was rolled back. It never waits for anything else and never touches the fiber. Isolation
+ * is READ COMMITTED: decide by conditional UPDATE … RETURNING or sql_lock_row. No call answers before the commit is durable.
+ */
+#ifndef PURSER_ENGINES_DATABASE_H
+#define PURSER_ENGINES_DATABASE_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/text.h"
+#include "runtime/fiber.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct database;
+struct transaction;
+
+/* Opens `schema` ("users": its own file, or its own PostgreSQL schema and role) at the URL of the setting database_url. On worker 0
+ * at start. 0 or negative with one line in `err`. */
+int database_open(const char *schema, struct database **ret_database, struct err *err);
+/* Applies the embedded migrations of that service that are missing. */
+FIBER_FN int database_migrate(struct database *database, const char *service, struct err *err);
+void database_close(struct database *database);
+/* Whether a statement would be answered now. */
+bool database_is_up(const struct database *database);
+bool database_is_postgres(const struct database *database);
+
+/* 0 commits, negative rolls back and is returned. */
+typedef int transaction_body(struct transaction *tx, void *arg);
+
+/* Runs `body` as one durable transaction. 0, the body's own negative code, -EAGAIN (database away), -ENOSPC, -ETIMEDOUT (by the
+ * fiber's deadline, only while it had not begun), -EIO. Waits even when cancelled once begun. */
+FIBER_FN int database_transact(struct database *database, transaction_body *body, void *arg);
+/* A consistent read; writes are a bug. */
+FIBER_FN int database_read(struct database *database, transaction_body *body, void *arg);
+/* As database_read on the thread for scans (admin lists, ledger), so that they hold up nobody. */
+FIBER_FN int database_scan(struct database *database, transaction_body *body, void *arg);
+
+/* Memory that lives as long as the caller's fiber arena. */
+struct arena *transaction_arena(struct transaction *tx);
+/* Asks that `run(arg)` is called on the calling worker once this transaction is durable (wake a relay). Kept only if it commits. */
+void transaction_after_commit(struct transaction *tx, void (*run)(void *arg), void *arg);
+
+/* Rows of a result, all in memory (arena of the transaction). */
+struct rows {
+    unsigned count, columns;
+    struct text *cells; /* text form; at == NULL is NULL */
+};
+const char *rows_text(const struct rows *rows, unsigned row, unsigned column); /* NUL-terminated; NULL when NULL */
+int64_t rows_integer(const struct rows *rows, unsigned row, unsigned column);  /* 0 when NULL */
+bool rows_null(const struct rows *rows, unsigned row, unsigned column);
+
+/*
+ * Statements use ?1 … ?n. `types` says each argument: t const char * (NULL is NULL), i int64_t, b struct text * (bytes), n double is
+ * not supported. `sql` must be a constant: statements are prepared once per connection and looked up by address.
+ * A violated unique or CHECK or foreign-key constraint is -EEXIST (the statement alone is undone; the transaction goes on).
+ */
+int sql_run(struct transaction *tx, const char *sql, const char *types, ...);              /* rows affected, or negative */
+int sql_query(struct transaction *tx, struct rows *ret_rows, const char *sql, const char *types, ...); /* 0 or negative */
+/* Queues a statement whose result nobody reads: it runs in order, before the next sql_run/sql_query/commit; its failure fails that
+ * one. On PostgreSQL it shares a round trip. */
+int sql_send(struct transaction *tx, const char *sql, const char *types, ...);
+/* Locks the row for the rest of the transaction: adds " FOR UPDATE" on PostgreSQL, plain on SQLite (one writer). */
+int sql_query_locked(struct transaction *tx, struct rows *ret_rows, const char *sql, const char *types, ...);
+
+#endif

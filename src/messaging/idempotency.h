@@ -1,0 +1,34 @@
+/*
+ * Idempotency-Key: the key's row is inserted first in the transaction of the effect, so that a concurrent repeat waits for it and
+ * replays the answer byte for byte. A key belongs to a user, method and path; kept 24 h with the SHA-256 of method, path and body.
+ */
+#ifndef PURSER_MESSAGING_IDEMPOTENCY_H
+#define PURSER_MESSAGING_IDEMPOTENCY_H
+
+#include "engines/database.h"
+#include "http/message.h"
+
+struct idempotency {
+    const char *key;  /* NULL: the request has none, and all calls below do nothing */
+    const char *scope; /* user id and path */
+    const char *hash;
+    /* After a replay: the stored answer. */
+    bool replayed;
+    bool mismatch; /* the key was used with another body */
+    int status;
+    struct text body;
+    const char *content_type;
+    const char *location;
+};
+
+/* From the request; false after a 422 answer for a malformed key. */
+bool idempotency_of(struct http_request *request, struct http_response *response, struct idempotency *ret_key);
+/* First thing in the body: 0 to go on; 1: answered before (replayed or mismatch is set; the body returns 0 with no effect). */
+int idempotency_begin(struct transaction *tx, struct idempotency *key);
+/* Last thing in the body: stores the answer that will be given (4xx other than 401 and 429 too). */
+int idempotency_finish(struct transaction *tx, struct idempotency *key, int status, struct text body, const char *content_type,
+                       const char *location);
+/* After the transaction: true if it was a replay or a mismatch, and it has answered. */
+bool idempotency_answer(struct idempotency *key, struct http_response *response);
+
+#endif

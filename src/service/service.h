@@ -1,0 +1,45 @@
+/*
+ * The skeleton that every service runs in: a table of what it owns, and hooks. One process runs any set of services; those that are here
+ * are called directly, those elsewhere over HTTP, by the same call.
+ */
+#ifndef PURSER_SERVICE_SERVICE_H
+#define PURSER_SERVICE_SERVICE_H
+
+#include "engines/cache.h"
+#include "engines/database.h"
+#include "engines/queue.h"
+#include "engines/stream.h"
+#include "http/router.h"
+#include "messaging/dead_letters.h"
+
+/* What a running service stands on; filled by the skeleton before `start`. */
+struct service_engines {
+    struct database *database;
+    struct queue *queue;
+    struct stream *stream;
+    struct cache *cache;
+    struct dead_letters dead_letters;
+};
+
+struct service {
+    const char *name; /* "orders" */
+    const struct route *routes;
+    bool has_database, has_outbox;
+    /* On a fiber of worker 0, after migrations: make the context, start consumers. 0 or negative with one line. */
+    FIBER_FN int (*start)(struct service_engines *engines, void **ret_context, struct err *err);
+    /* On a fiber of worker 0, when no request is at work any more. */
+    FIBER_FN void (*stop)(void *context);
+    /* Adds members to what /internal/status answers for this service. May be NULL. */
+    FIBER_FN void (*status)(void *context, struct arena *arena, json_t *object);
+};
+
+/* Defined by the services: users_service, orders_service, payments_service, notifications_service, functions_service, sandbox_service. */
+
+/* Calls a service wherever it is: directly in this process, or over HTTP to its URL with balancing, limits on repeats and signed internal
+ * headers. `request` carries method, target, headers, body, identity and trace. Always leaves an answer (503 when nobody is there). */
+FIBER_FN void service_call(const char *service, struct http_request *request, struct http_response *response);
+/* A small JSON call on behalf of the system (no user): 0 and status and tree, or negative. */
+FIBER_FN int service_ask(const char *service, const char *method, const char *target, const json_t *body, int *ret_status,
+                         json_t **ret_answer);
+
+#endif
