@@ -105,7 +105,7 @@ export const event_types = () => [...events.keys()].filter((name) => name !== 'e
 
 /** Fails unless the CloudEvent is what its type's schema says. */
 export function check_event(event) {
-    const file = events.get(event.type);
+    const file = events.get(event.type?.replace(/^purser\./, ''));
     assert.ok(file, `no schema for events of type ${event.type}`);
     const validate = ajv.getSchema(file);
     assert.ok(validate(event), `${event.type}: ${explain(validate)} in ${JSON.stringify(event)}`);
