@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { run } from '../support/system.mjs';
-import { openapi, operations, check_schema } from '../support/contract.mjs';
+import { asyncapi, check_schema, event_types, openapi, operations } from '../support/contract.mjs';
 
 test('every route is described, and every description is routed', async () => {
     const { status, stdout, stderr } = await run(['help', 'routes']);
@@ -29,4 +29,14 @@ test('the examples of the description are what it says', () => {
         }
     }
     assert.ok(count > 20, String(count));
+});
+
+test('the message description and the event schemas name the same types', () => {
+    const described = Object.values(asyncapi.components.messages).map((m) => m.name).filter((name) => name.startsWith('purser.'));
+    assert.deepEqual(described.sort(), event_types().map((type) => `purser.${type}`).sort());
+    for (const channel of Object.values(asyncapi.channels)) {
+        for (const { $ref } of Object.values(channel.messages)) {
+            assert.ok(asyncapi.components.messages[$ref.split('/').at(-1)], $ref);
+        }
+    }
 });

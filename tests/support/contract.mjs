@@ -11,6 +11,8 @@ const METHODS = ['get', 'put', 'post', 'patch', 'delete'];
 
 export const openapi = YAML.parse(fs.readFileSync(new URL('openapi.yaml', api), 'utf8'));
 
+export const asyncapi = YAML.parse(fs.readFileSync(new URL('asyncapi.yaml', api), 'utf8'));
+
 const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: true });
 formats(ajv);
 ajv.addFormat('int64', true);
