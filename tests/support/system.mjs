@@ -130,11 +130,11 @@ export class System {
     async start() {
         if (!this.settings) {
             const [port, admin_port] = [await free_port(), await free_port()];
-            this.base = `http://127.0.0.1:${port}`;
+            this.base = this.base_given ?? `http://127.0.0.1:${port}`;
             this.admin_base = `http://127.0.0.1:${admin_port}`;
             this.settings = {
                 PURSER_LISTEN: `127.0.0.1:${port}`, PURSER_ADMIN_LISTEN: `127.0.0.1:${admin_port}`, PURSER_DATA: this.data,
-                ...this.given,
+                PURSER_FUNCTIONS: 'off', PURSER_WEB: 'off', ...this.given,
             };
         }
         this.process = new Process(['run', ...this.services], this.settings, this.wrapper);

@@ -1,0 +1,82 @@
+// Starts that cannot work: one clear line, exit status 1, and nothing broken for a process that runs.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { test } from 'node:test';
+import { System, free_port, run, temporary_folder } from '../support/system.mjs';
+import { register } from '../support/shop.mjs';
+
+/** Runs a start that must end by itself, with one line that has the words. */
+async function refused(settings, words, args = ['run']) {
+    const port = await free_port();
+    const { status, stdout, stderr } = await run(args, { PURSER_LISTEN: `127.0.0.1:${port}`, PURSER_ADMIN_LISTEN: 'off', PURSER_DATA: temporary_folder(), ...settings }, { seconds: 30 });
+    assert.equal(status, 1, `${status}: ${stdout}${stderr}`);
+    const lines = stderr.trim().split('\n').filter((line) => !line.startsWith('{') || /"level":"fatal"/.test(line));
+    assert.equal(lines.length, 1, `not one line: ${stderr}`);
+    for (const word of words) assert.match(lines[0], word);
+}
+
+test('a taken port', async () => {
+    const server = net.createServer();
+    await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+    const { port } = server.address();
+    await refused({ PURSER_LISTEN: `127.0.0.1:${port}` }, [new RegExp(String(port)), /in use|taken/i]);
+    server.close();
+});
+
+test('a port taken by another Purser, and its data folder in use', async () => {
+    const shop = await new System().start();
+    await refused({ PURSER_LISTEN: new URL(shop.base).host }, [new RegExp(new URL(shop.base).port), /in use|taken/i]);
+    await refused({ PURSER_DATA: shop.data }, [new RegExp(shop.data), /in use|another process/i]);
+    await register(shop);
+    await shop.stop();
+});
+
+test('a data folder that cannot be written or made', async () => {
+    const folder = temporary_folder();
+    const file = path.join(folder, 'file');
+    fs.writeFileSync(file, '');
+    await refused({ PURSER_DATA: file }, [new RegExp(file)]);
+    await refused({ PURSER_DATA: path.join(file, 'below') }, [new RegExp(file)]);
+    await refused({ PURSER_DATA: '/proc/purser' }, [/\/proc\/purser/]);
+});
+
+test('settings that cannot work name themselves', async () => {
+    for (const [name, value] of [
+        ['PURSER_LISTEN', 'nowhere'], ['PURSER_LISTEN', '127.0.0.1:99999'], ['PURSER_WORKERS', '-1'], ['PURSER_WORKERS', 'many'],
+        ['PURSER_RATE_LIMIT_IP', '100'], ['PURSER_RATE_LIMIT_USER', '0/0s'], ['PURSER_ORDER_EXPIRY', 'soon'], ['PURSER_DATABASE_URL', 'mysql://x'],
+        ['PURSER_QUEUE_URL', 'carrier-pigeon:'], ['PURSER_STREAM_URL', 'x:'], ['PURSER_CACHE_URL', 'memcached:'], ['PURSER_LOG_LEVEL', 'loud'],
+        ['PURSER_CONFIG', '/nonexistent/purser.conf'],
+    ]) await refused({ [name]: value }, [new RegExp(`${name}|${name.slice(7).toLowerCase()}|${name.slice(7).toLowerCase().replaceAll('_', '-')}|${value}`)]);
+});
+
+test('unknown settings, services and commands are refused', async () => {
+    await refused({ PURSER_LISTNE: 'x' }, [/PURSER_LISTNE/]);
+    await refused({}, [/teapots/], ['run', 'teapots']);
+    const { status, stderr } = await run(['dance']);
+    assert.notEqual(status, 0);
+    assert.match(stderr, /dance/);
+});
+
+test('a damaged database is one clear line', async () => {
+    const shop = await new System().start();
+    await register(shop);
+    await shop.process.stop();
+    const file = fs.readdirSync(shop.data, { recursive: true }).find((f) => /users.*\.(db|sqlite)$/.test(f));
+    assert.ok(file, 'there is a file of the user service');
+    fs.writeFileSync(path.join(shop.data, file), Buffer.alloc(8192, 0x5a));
+    await refused({ PURSER_DATA: shop.data }, [/users/]);
+});
+
+test('help and version', async () => {
+    const version = await run(['--version']);
+    assert.equal(version.status, 0);
+    assert.match(version.stdout, /^purser \d+\.\d+\.\d+\n$/);
+    const help = await run(['help']);
+    assert.equal(help.status, 0);
+    for (const word of ['run', 'migrate', 'admin create', 'keys rotate', 'help settings']) assert.ok(help.stdout.includes(word), word);
+    const settings = await run(['help', 'settings']);
+    for (const word of ['PURSER_LISTEN', 'PURSER_DATA', 'PURSER_RATE_LIMIT_IP', '127.0.0.1:3000']) assert.ok(settings.stdout.includes(word), word);
+});

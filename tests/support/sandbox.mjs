@@ -1,0 +1,49 @@
+// The sandbox provider as a process of its own: it keeps its charges whatever happens to the shop.
+
+import { Process, System, free_port, temporary_folder } from './system.mjs';
+import { next_address, request } from './client.mjs';
+
+export class Sandbox {
+    constructor({ settings = {} } = {}) {
+        this.given = settings;
+        this.data = temporary_folder();
+    }
+
+    /** Starts it for a system that listens at `callback_base`. */
+    async start(callback_base) {
+        this.port ??= await free_port();
+        this.base = `http://127.0.0.1:${this.port}`;
+        this.settings = {
+            PURSER_SANDBOX_LISTEN: `127.0.0.1:${this.port}`, PURSER_DATA: this.data, PURSER_ADMIN_LISTEN: 'off',
+            PURSER_CALLBACK_URL: `${callback_base}/api/v1/payments/callbacks/sandbox`, ...this.given,
+        };
+        this.process = new Process(['run', 'sandbox'], this.settings);
+        await this.process.ready(this.base);
+        return this;
+    }
+
+    /** Every charge that it knows. */
+    async charges() {
+        const rows = [];
+        let cursor = null;
+        do {
+            const query = cursor ? `&cursor=${encodeURIComponent(cursor)}` : '';
+            const { body, status, text } = await request(this.base, 'GET', `/charges?limit=100${query}`, { unchecked: true, from: next_address() });
+            if (status !== 200) throw new Error(`${status} ${text}`);
+            rows.push(...body.data);
+            cursor = body.next_cursor;
+        } while (cursor);
+        return rows;
+    }
+}
+
+/** A system whose provider is a process apart: `{shop, sandbox}`. */
+export async function shop_and_sandbox({ settings = {}, sandbox_settings = {}, services } = {}) {
+    const sandbox = new Sandbox({ settings: sandbox_settings });
+    const port = await free_port();
+    const base = `http://127.0.0.1:${port}`;
+    await sandbox.start(base);
+    const shop = new System({ services, settings: { PURSER_LISTEN: `127.0.0.1:${port}`, PURSER_PAYMENT_PROVIDER_URL: sandbox.base, ...settings } });
+    shop.base_given = base;
+    return { shop, sandbox };
+}
