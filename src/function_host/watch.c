@@ -1,0 +1,97 @@
+/* Looking at workers from outside. The engine's own limits do not hold (a native call does not look at its watchdog), so
+ * each worker that is at a call is looked at every few milliseconds, and killed when it is over a limit. Private memory
+ * is what its resident set has beyond files: shared libraries are nobody's fault. A call that has used much processor
+ * time sinks to the lowest priority, so that it does not get in the way of the short ones. */
+#include "function_host/watch.h"
+#include "function_host/timers.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DEMOTE_AFTER_NS 20000000u
+#define LOWEST_PRIORITY 19
+
+void watch_begin(struct watch_worker *worker, int proc_fd)
+{
+    char path[32];
+    snprintf(path, sizeof(path), "%d/statm", (int)worker->pid);
+    worker->statm_fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+    if (clock_getcpuclockid(worker->pid, &worker->cpu_clock))
+        worker->cpu_clock = CLOCK_REALTIME; /* never compares as processor time: see cpu_ns */
+}
+
+void watch_end(struct watch_worker *worker)
+{
+    if (worker->statm_fd >= 0)
+        close(worker->statm_fd);
+    worker->statm_fd = -1;
+}
+
+static uint64_t cpu_ns(const struct watch_worker *worker)
+{
+    struct timespec used;
+    if (worker->cpu_clock == CLOCK_REALTIME || clock_gettime(worker->cpu_clock, &used))
+        return 0;
+    return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
+}
+
+/* 0 when it cannot be told. */
+static uint32_t private_kb(const struct watch_worker *worker)
+{
+    char text[128];
+    ssize_t length = worker->statm_fd < 0 ? -1 : pread(worker->statm_fd, text, sizeof(text) - 1, 0);
+    if (length <= 0)
+        return 0;
+    text[length] = 0;
+    char *at = text;
+    strtoul(at, &at, 10);
+    unsigned long resident = strtoul(at, &at, 10);
+    unsigned long shared = strtoul(at, &at, 10);
+    static long page_kb;
+    if (!page_kb)
+        page_kb = sysconf(_SC_PAGESIZE) / 1024;
+    return resident > shared ? (uint32_t)((resident - shared) * (unsigned long)page_kb) : 0;
+}
+
+static void kill_worker(struct watch_worker *worker, enum function_exit reason)
+{
+    worker->killed_for = reason;
+    kill(worker->pid, SIGKILL);
+}
+
+static void note_start(struct watch_worker *worker, struct function_slot *slot)
+{
+    uint32_t number = atomic_load(&slot->call_number);
+    if (number == worker->call_number)
+        return;
+    worker->call_number = number;
+    worker->cpu_start_ns = cpu_ns(worker);
+}
+
+bool watch_look(struct watch_worker *worker, struct function_slot *slot)
+{
+    uint64_t deadline_ns = atomic_load(&slot->deadline_ns);
+    if (!deadline_ns || worker->killed_for)
+        return false;
+    note_start(worker, slot);
+    uint64_t used_ns = cpu_ns(worker) - worker->cpu_start_ns;
+    uint64_t cpu_limit_ns = atomic_load(&slot->cpu_limit_ns);
+    uint32_t memory_kb = private_kb(worker);
+    atomic_store(&slot->resident_kb, memory_kb);
+    if (memory_kb > worker->memory_kb)
+        kill_worker(worker, FUNCTION_EXIT_MEMORY);
+    else if (timers_now_ns() >= deadline_ns)
+        kill_worker(worker, FUNCTION_EXIT_TIMEOUT);
+    else if (cpu_limit_ns && used_ns > cpu_limit_ns)
+        kill_worker(worker, FUNCTION_EXIT_CPU);
+    else if (used_ns > DEMOTE_AFTER_NS && !atomic_load(&slot->demoted)) {
+        setpriority(PRIO_PROCESS, (id_t)worker->pid, LOWEST_PRIORITY);
+        atomic_store(&slot->demoted, 1);
+    }
+    return true;
+}

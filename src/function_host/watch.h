@@ -1,0 +1,33 @@
+/* The watch over running calls: deadline, processor time, memory. It alone kills workers. */
+#ifndef PURSER_FUNCTION_HOST_WATCH_H
+#define PURSER_FUNCTION_HOST_WATCH_H
+
+#include "function_host/protocol.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define WATCH_WORKERS_MAX 1024
+
+/* A worker as the host knows it. pid 0: no worker in this slot. */
+struct watch_worker {
+    pid_t pid;
+    int socket_fd; /* the host's copy of the worker's end: the service sees the stream end when this closes */
+    int statm_fd;
+    clockid_t cpu_clock;
+    uint32_t memory_kb;
+    uint32_t call_number; /* of the call whose start was noted */
+    uint64_t cpu_start_ns;
+    enum function_exit killed_for; /* FUNCTION_EXIT_NONE: not killed by the watch */
+};
+
+/* Notes how to look at a worker that was just forked. */
+void watch_begin(struct watch_worker *worker, int proc_fd);
+
+/* Looks at one worker; kills it if it is beyond a limit. True while it is at a call. */
+bool watch_look(struct watch_worker *worker, struct function_slot *slot);
+
+/* Closes what watch_begin opened. */
+void watch_end(struct watch_worker *worker);
+
+#endif
