@@ -6,7 +6,8 @@ import net from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
 import { System, free_port, run, temporary_folder } from '../support/system.mjs';
-import { register } from '../support/shop.mjs';
+import { Person, register } from '../support/shop.mjs';
+import { until } from '../support/wait.mjs';
 
 /** Runs a start that must end by itself, with one line that has the words. */
 async function refused(settings, words, args = ['run']) {
@@ -79,4 +80,19 @@ test('help and version', async () => {
     for (const word of ['run', 'migrate', 'admin create', 'keys rotate', 'help settings']) assert.ok(help.stdout.includes(word), word);
     const settings = await run(['help', 'settings']);
     for (const word of ['PURSER_LISTEN', 'PURSER_DATA', 'PURSER_RATE_LIMIT_IP', '127.0.0.1:3000']) assert.ok(settings.stdout.includes(word), word);
+});
+
+test('a demo has a catalogue and says its admin\'s password once', async () => {
+    const shop = await new System({ settings: { PURSER_DEMO: 'on' } }).start();
+    const text = () => shop.process.lines.join('\n');
+    const [, email, password] = await until('the password is printed', () => /admin[^\n]*?(\S+@\S+)[^\n]*?password[: ]+(\S+)/i.exec(text()));
+    const person = new Person(shop, { email, password: password.replace(/["',.]+$/, '') });
+    assert.equal((await (await person.login()).get('/operations/status')).status, 200);
+    const products = (await person.get('/products', { token: null })).body.data;
+    assert.ok(products.length >= 3);
+    await shop.process.stop();
+    await shop.start();
+    assert.equal(text().includes(password), false);
+    assert.deepEqual((await person.get('/products', { token: null })).body.data, products);
+    await shop.stop();
 });
