@@ -33,6 +33,11 @@ struct service {
     FIBER_FN void (*status)(void *context, struct arena *arena, json_t *object);
 };
 
+/* Whether that service runs in this process. */
+bool service_is_here(const char *service);
+/* Every service that runs here, for status pages: calls `visit` for each. */
+void service_each(void (*visit)(void *arg, const struct service *service, struct service_engines *engines, void *context), void *arg);
+
 /* Defined by the services: users_service, orders_service, payments_service, notifications_service, functions_service, sandbox_service. */
 
 /* Calls a service wherever it is: directly in this process, or over HTTP to its URL with balancing, limits on repeats and signed internal

@@ -1,0 +1,18 @@
+/*
+ * How processes of one system know each other: identity travels in X-User-Id, X-User-Role and X-Session-Id, and X-Purser-Internal signs
+ * method, target, identity and time with PURSER_INTERNAL_SECRET (HMAC-SHA-256). A signature is good for 60 s.
+ */
+#ifndef PURSER_SERVICE_INTERNAL_H
+#define PURSER_SERVICE_INTERNAL_H
+
+#include "http/message.h"
+
+/* Adds identity, trace, client address, deadline and signature to `headers` for a request to another process. */
+void internal_sign(const struct http_request *request, struct http_headers *headers);
+/* Checks the signature and fills request->identity, client_address and the fiber's deadline; strips the headers. false after a 401 or 403
+ * answer. Without a secret only loopback callers are believed. */
+bool internal_accept(struct http_request *request, struct http_response *response);
+/* Takes away what a client outside may not say (X-User-…, X-Session-Id, X-Purser-…); X-Session-Mode stays. */
+void internal_strip(struct http_headers *headers);
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * The instances of a service in other processes: names resolved again every 5 s, least requests, active and passive health, a circuit
+ * breaker, a budget of repeats. Never ejects more than half of the instances.
+ */
+#ifndef PURSER_SERVICE_UPSTREAM_H
+#define PURSER_SERVICE_UPSTREAM_H
+
+#include "http/message.h"
+
+struct upstream;
+
+/* By the setting <service>_url; NULL if that is empty (the service should be in this process). Made at first use; any worker. */
+struct upstream *upstream_of(const char *service);
+/* Sends the request on with signed internal headers and takes the answer over. At most one repeat, and only if no connection was made, or
+ * a reused one closed before its first byte and the request is GET, HEAD or carries Idempotency-Key; repeats are at most 10 % of requests.
+ * 502, 503 with Retry-After or 504 where there is no answer. */
+FIBER_FN void upstream_forward(struct upstream *upstream, struct http_request *request, struct http_response *response);
+/* The instance for a key by rendezvous hashing among the healthy ones: "ip:port" in the arena, or NULL. */
+FIBER_FN const char *upstream_pick(struct upstream *upstream, const char *key);
+/* Instances and their health for the operations page: [{address, healthy, requests}] */
+json_t *upstream_status(struct upstream *upstream, struct arena *arena);
+
+#endif
