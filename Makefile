@@ -24,7 +24,8 @@ fuzz: ## every fuzz target, 60 s each; EACH=N for N s
 	@scripts/install test
 	@scripts/fuzz $(or $(EACH),60)
 
-soak: build ## ten minutes under load: no growth
+soak: build ## ten minutes under load, then a minute for each fuzz target
+	@scripts/install test
 	@scripts/soak
 
 fmt: ## clang-format over the C sources
