@@ -25,6 +25,7 @@ struct service {
     const char *name; /* "orders" */
     const struct route *routes;
     bool has_database, has_outbox;
+    bool answers_anyone; /* runs apart without signed internal headers (the sandbox provider is no part of the system) */
     /* On a fiber of worker 0, after migrations: make the context, start consumers. 0 or negative with one line. */
     FIBER_FN int (*start)(struct service_engines *engines, void **ret_context, struct err *err);
     /* On a fiber of worker 0, when no request is at work any more. */

@@ -1,0 +1,342 @@
+/*
+ * Starting from the bottom up (engines, each service's tables, relay, consumers; then doors), serving, and stopping from the top down.
+ * Everything here runs on fibers of worker 0. A start that cannot work ends with one line on standard error and exit status 1.
+ */
+#include "service/process.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/settings.h"
+#include "http/problem.h"
+#include "runtime/signals.h"
+#include "runtime/worker.h"
+#include "service/control.h"
+#include "service/health.h"
+#include "service/internal.h"
+#include "service/registry.h"
+#include "service/upstream_background.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define DRAIN_ACCEPT_MS 2000
+#define DRAIN_SPREAD_MS 5000
+#define DRAIN_LIMIT_MS 9000
+#define CLEAN_EVERY_MS 60000
+
+static struct {
+    const struct process_plan *plan;
+    struct queue *queue;
+    struct stream *stream;
+    struct cache *cache;
+    struct running_service *services[SERVICES_MAX];
+    unsigned service_count;
+    bool front_started;
+    bool draining;
+    bool cleaning; /* the cleaner's fiber should go on */
+    struct http_server *admin;
+    struct fiber *waiting; /* the main fiber, until SIGTERM */
+    int exit_status;
+} process;
+
+bool process_is_draining(void)
+{
+    return __atomic_load_n(&process.draining, __ATOMIC_ACQUIRE);
+}
+
+/* ---- engines ---- */
+
+static bool queue_up(const void *queue) { return queue_is_up(queue); }
+static bool stream_up(const void *stream) { return stream_is_up(stream); }
+static bool cache_up(const void *cache) { return cache_is_up(cache); }
+static bool database_up(const void *database) { return database_is_up(database); }
+
+static bool any_needs_messages(void)
+{
+    for (unsigned i = 0; process.plan->services[i]; i++)
+        if (process.plan->services[i]->has_outbox)
+            return true;
+    return false;
+}
+
+static FIBER_FN int start_engines(struct err *err)
+{
+    int error = cache_open(&process.cache, err);
+    if (error)
+        return error;
+    health_watch("cache", false, cache_up, process.cache);
+    if (!any_needs_messages())
+        return 0;
+    error = queue_open(&process.queue, err);
+    if (error)
+        return error;
+    health_watch("queue", false, queue_up, process.queue);
+    error = stream_open(&process.stream, err);
+    if (error)
+        return error;
+    health_watch("stream", false, stream_up, process.stream);
+    return 0;
+}
+
+/* ---- services ---- */
+
+static const char *listen_of(const struct service *service)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s_listen", service->name);
+    return settings_text(name);
+}
+
+/* A service that runs apart: who calls must be of the same system. */
+static FIBER_FN void handle_apart(void *context, struct http_request *request, struct http_response *response)
+{
+    struct running_service *entry = context;
+    if (health_answer(request, response))
+        return;
+    if (entry->service->answers_anyone || internal_accept(request, response))
+        router_handle(entry->router, request, response);
+}
+
+static FIBER_FN int listen_apart(struct running_service *entry, struct err *err)
+{
+    struct http_server_options options = {
+        .name = entry->service->name,
+        .listen = listen_of(entry->service),
+        .handler = {handle_apart, entry},
+    };
+    int error = http_server_start(&options, &entry->server, err);
+    if (!error)
+        log_info("listening", "{s:s, s:s}", "service", entry->service->name, "address", http_server_address(entry->server));
+    return error;
+}
+
+static FIBER_FN int start_database(struct running_service *entry, struct err *err)
+{
+    const char *name = entry->service->name;
+    int error = database_open(name, &entry->engines.database, err);
+    if (!error)
+        error = database_migrate(entry->engines.database, name, err);
+    if (error)
+        return error;
+    health_watch("database", true, database_up, entry->engines.database);
+    if (entry->service->has_outbox)
+        error = outbox_relay_start(entry->engines.database, name, process.queue, process.stream, &entry->relay);
+    return error ? err_set(err, error, "cannot start the relay of %s", name) : 0;
+}
+
+static FIBER_FN int start_service(const struct service *service, struct err *err)
+{
+    struct running_service *entry = registry_add(service);
+    process.services[process.service_count++] = entry;
+    entry->engines = (struct service_engines){.queue = process.queue, .stream = process.stream, .cache = process.cache};
+    int error = service->has_database ? start_database(entry, err) : 0;
+    if (error)
+        return error;
+    entry->engines.dead_letters = (struct dead_letters){service->name, entry->engines.database, process.queue};
+    error = service->start(&entry->engines, &entry->context, err);
+    if (error)
+        return error;
+    entry->started = true;
+    entry->router = router_new(service->routes, entry->context);
+    if (!entry->router)
+        return err_set(err, -ENOMEM, "out of memory");
+    registry_open(entry);
+    return process.plan->front || process.plan->job ? 0 : listen_apart(entry, err);
+}
+
+static FIBER_FN void clean_forever(void *unused)
+{
+    (void)unused;
+    while (process.cleaning && fiber_sleep(CLEAN_EVERY_MS) == 0)
+        for (unsigned i = 0; i < process.service_count && process.cleaning; i++)
+            if (process.services[i]->service->has_outbox)
+                messaging_clean(process.services[i]->engines.database);
+}
+
+static FIBER_FN int start_doors(struct err *err)
+{
+    if (strcmp(settings_text("admin_listen"), "off") != 0) {
+        struct http_server_options admin = {.name = "admin", .listen = settings_text("admin_listen"), .handler = health_admin_handler()};
+        int error = http_server_start(&admin, &process.admin, err);
+        if (error)
+            return error;
+    }
+    int error = control_start(err);
+    if (error || !process.plan->front)
+        return error;
+    error = process.plan->front->start(process.cache, err);
+    process.front_started = !error;
+    return error;
+}
+
+static FIBER_FN int start_all(struct err *err)
+{
+    int error = start_engines(err);
+    for (unsigned i = 0; !error && process.plan->services[i]; i++)
+        error = start_service(process.plan->services[i], err);
+    if (error || process.plan->job)
+        return error;
+    process.cleaning = true;
+    error = worker_start_fiber(worker_self(), "cleaner", clean_forever, NULL);
+    return error ? error : start_doors(err);
+}
+
+/* ---- end ---- */
+
+static unsigned in_flight(void)
+{
+    unsigned count = process.front_started ? process.plan->front->in_flight() : 0;
+    for (unsigned i = 0; i < process.service_count; i++)
+        if (process.services[i]->server)
+            count += http_server_in_flight(process.services[i]->server);
+    return count;
+}
+
+static FIBER_FN void drain(void)
+{
+    int64_t began = clock_mono_ms();
+    health_set_draining();
+    log_info("draining", NULL);
+    if (process.front_started)
+        process.plan->front->drain();
+    for (unsigned i = 0; i < process.service_count; i++)
+        if (process.services[i]->server)
+            http_server_drain(process.services[i]->server, DRAIN_ACCEPT_MS, DRAIN_SPREAD_MS);
+    bool doors = process.front_started || !process.plan->front;
+    /* Connections that are on their way are taken for a while even if nothing is in flight now. */
+    while (doors && (clock_mono_ms() - began < DRAIN_ACCEPT_MS || in_flight()) && clock_mono_ms() - began < DRAIN_LIMIT_MS)
+        fiber_sleep(20);
+    log_info("drained", "{s:I, s:i}", "ms", (json_int_t)(clock_mono_ms() - began), "left", (int)in_flight());
+}
+
+static FIBER_FN void stop_all(void)
+{
+    process.cleaning = false;
+    if (process.front_started)
+        process.plan->front->stop();
+    upstreams_stop();
+    control_stop();
+    if (process.queue)
+        queue_stop(process.queue);
+    if (process.stream)
+        stream_stop(process.stream);
+    for (unsigned i = process.service_count; i-- > 0;) {
+        registry_close(process.services[i]);
+        if (process.services[i]->started)
+            process.services[i]->service->stop(process.services[i]->context);
+    }
+    for (unsigned i = process.service_count; i-- > 0;)
+        if (process.services[i]->relay)
+            outbox_relay_stop(process.services[i]->relay);
+    if (process.queue)
+        queue_close(process.queue);
+    if (process.stream)
+        stream_close(process.stream);
+    if (process.cache)
+        cache_close(process.cache);
+    for (unsigned i = process.service_count; i-- > 0;)
+        if (process.services[i]->engines.database)
+            database_close(process.services[i]->engines.database);
+}
+
+/* ---- signals ---- */
+
+static void on_terminate(void *unused)
+{
+    (void)unused;
+    if (process_is_draining())
+        return;
+    __atomic_store_n(&process.draining, true, __ATOMIC_RELEASE);
+    if (process.waiting)
+        fiber_wake(process.waiting);
+}
+
+static void on_reload(void *unused)
+{
+    (void)unused;
+    struct err err;
+    enum log_level level;
+    if (settings_reload(&err)) {
+        log_warn("settings refused", "{s:s}", "why", err.message);
+        return;
+    }
+    if (log_level_parse(settings_text("log_level"), &level) == 0)
+        log_set_level(level);
+    if (process.front_started && process.plan->front->reload)
+        process.plan->front->reload();
+    log_info("settings read again", NULL);
+}
+
+static FIBER_FN void serve(void)
+{
+    const char *address = process.plan->front ? process.plan->front->address() : "";
+    log_info("ready", "{s:s, s:s, s:i}", "address", address, "admin", process.admin ? http_server_address(process.admin) : "off",
+             "workers", (int)worker_count());
+    process.waiting = fiber_self();
+    while (!process_is_draining())
+        fiber_wait_uninterrupted();
+    process.waiting = NULL;
+    drain();
+}
+
+static FIBER_FN void main_fiber(void *unused)
+{
+    (void)unused;
+    struct err err = {0};
+    int error = start_all(&err);
+    if (error) {
+        fprintf(stderr, "purser: %s\n", err.message[0] ? err.message : strerror(-error));
+        process.exit_status = 1;
+    } else if (process.plan->job) {
+        process.exit_status = process.plan->job(process.plan->arg);
+    } else {
+        serve();
+    }
+    stop_all();
+    workers_stop();
+}
+
+static int make_data_folder(void)
+{
+    const char *data = settings_text("data");
+    if (mkdir(data, 0700) == 0 || errno == EEXIST)
+        return 0;
+    fprintf(stderr, "purser: cannot make the data folder %s: %s; set PURSER_DATA to a folder that can be written\n", data,
+            strerror(errno));
+    return -errno;
+}
+
+static unsigned wanted_workers(const struct process_plan *plan)
+{
+    if (plan->job)
+        return 1;
+    int64_t set = settings_number("workers");
+    unsigned cores = uv_available_parallelism();
+    return set ? (unsigned)set : cores < WORKER_MAX ? cores : WORKER_MAX;
+}
+
+int process_run(const struct process_plan *plan)
+{
+    struct err err = {0};
+    enum log_level level;
+    process.plan = plan;
+    if (log_level_parse(settings_text("log_level"), &level) == 0)
+        log_set_level(level);
+    if (make_data_folder())
+        return 1;
+    if (workers_start(wanted_workers(plan), &err) || signals_start(on_terminate, on_reload, NULL)) {
+        fprintf(stderr, "purser: cannot start: %s\n", err.message);
+        return 1;
+    }
+    if (worker_start_fiber(worker_at(0), "main", main_fiber, NULL)) {
+        fprintf(stderr, "purser: out of memory\n");
+        return 1;
+    }
+    worker_run();
+    log_info("ended", "{s:i}", "status", process.exit_status);
+    return process.exit_status;
+}

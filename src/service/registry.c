@@ -1,0 +1,119 @@
+/*
+ * Which services run in this process, and the one way to call any service: directly when it is here, over HTTP when it is not. Callers
+ * cannot tell the difference but by the time it takes. The list is made at start and only read afterwards.
+ */
+#include "service/registry.h"
+
+#include "http/problem.h"
+#include "service/upstream.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+static struct running_service running[SERVICES_MAX];
+static unsigned running_count;
+
+struct running_service *registry_add(const struct service *service)
+{
+    assert(running_count < SERVICES_MAX);
+    struct running_service *entry = &running[running_count++];
+    entry->service = service;
+    return entry;
+}
+
+void registry_open(struct running_service *entry)
+{
+    __atomic_store_n(&entry->open, true, __ATOMIC_RELEASE);
+}
+
+void registry_close(struct running_service *entry)
+{
+    __atomic_store_n(&entry->open, false, __ATOMIC_RELEASE);
+}
+
+static struct running_service *find_open(const char *name)
+{
+    for (unsigned i = 0; i < running_count; i++)
+        if (strcmp(running[i].service->name, name) == 0 && __atomic_load_n(&running[i].open, __ATOMIC_ACQUIRE))
+            return &running[i];
+    return NULL;
+}
+
+bool service_is_here(const char *service)
+{
+    return find_open(service) != NULL;
+}
+
+void service_each(void (*visit)(void *arg, const struct service *service, struct service_engines *engines, void *context), void *arg)
+{
+    for (unsigned i = 0; i < running_count; i++)
+        if (__atomic_load_n(&running[i].open, __ATOMIC_ACQUIRE))
+            visit(arg, running[i].service, &running[i].engines, running[i].context);
+}
+
+FIBER_FN void service_call(const char *service, struct http_request *request, struct http_response *response)
+{
+    struct running_service *here = find_open(service);
+    if (here) {
+        router_handle(here->router, request, response);
+        return;
+    }
+    struct upstream *upstream = upstream_of(service);
+    if (upstream)
+        upstream_forward(upstream, request, response);
+    else
+        problem_unavailable(response, 1, "This part of the system is not running.");
+}
+
+static enum http_method method_of(const char *name)
+{
+    static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], name) == 0)
+            return (enum http_method)i;
+    return HTTP_OTHER;
+}
+
+void service_request_init(struct http_request *request, struct arena *arena, const char *method, const char *target, const json_t *body)
+{
+    *request = (struct http_request){
+        .arena = arena,
+        .method = method_of(method),
+        .method_name = text_of(arena_strdup(arena, method)),
+        .target = text_of(arena_strdup(arena, target)),
+        .client_address = "127.0.0.1",
+        .trace = fiber_trace(),
+    };
+    struct text rest = request->target;
+    text_split(&rest, '?', &request->path);
+    request->query = rest.at ? rest : (struct text){"", 0};
+    if (body) {
+        request->body.at = json_print(arena, body, &request->body.size);
+        http_header_add(arena, &request->headers, "Content-Type", "application/json");
+    }
+}
+
+FIBER_FN int service_ask(const char *service, const char *method, const char *target, const json_t *body, int *ret_status,
+                         json_t **ret_answer)
+{
+    struct arena *arena = fiber_arena();
+    struct http_request request;
+    service_request_init(&request, arena, method, target, body);
+    struct http_response response = {.arena = arena};
+    service_call(service, &request, &response);
+    if (response.status == 503)
+        return -EAGAIN;
+    if (response.status == 504)
+        return -ETIMEDOUT;
+    json_t *answer = NULL;
+    if (response.body.size) {
+        int error = json_parse(arena, response.body, &answer, NULL);
+        if (error)
+            return -EPROTO;
+    }
+    *ret_status = response.status;
+    if (ret_answer)
+        *ret_answer = answer;
+    return 0;
+}

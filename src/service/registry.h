@@ -1,0 +1,30 @@
+/* The services of this process, as the skeleton keeps them. Only src/service includes this. */
+#ifndef PURSER_SERVICE_REGISTRY_H
+#define PURSER_SERVICE_REGISTRY_H
+
+#include "http/server.h"
+#include "messaging/outbox.h"
+#include "service/service.h"
+
+#define SERVICES_MAX 16
+
+struct running_service {
+    const struct service *service;
+    struct service_engines engines;
+    struct outbox_relay *relay;
+    struct router *router;
+    struct http_server *server; /* NULL behind a front door in the same process */
+    void *context;
+    bool started; /* its start hook succeeded */
+    bool open;    /* takes calls */
+};
+
+/* At start, on worker 0. The entry lives for ever. */
+struct running_service *registry_add(const struct service *service);
+void registry_open(struct running_service *entry);
+void registry_close(struct running_service *entry);
+
+/* A request made inside the process; strings are copied into the arena. */
+void service_request_init(struct http_request *request, struct arena *arena, const char *method, const char *target, const json_t *body);
+
+#endif
