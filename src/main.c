@@ -1,8 +1,7 @@
 /* Where the process starts. */
-#include <stdio.h>
+#include "cli/main.h"
 
-int main(void)
+int main(int count, char **list)
 {
-    printf("purser %s\n", PURSER_VERSION);
-    return 0;
+    return cli_main(count, list);
 }

@@ -14,6 +14,7 @@
 #include "service/health.h"
 #include "service/internal.h"
 #include "service/registry.h"
+#include "service/upstream.h"
 #include "service/upstream_background.h"
 
 #include <errno.h>
@@ -63,8 +64,17 @@ static bool any_needs_messages(void)
     return false;
 }
 
+/* What lives elsewhere is looked for from the start, not at the first request. */
+static void know_upstreams(void)
+{
+    static const char *const names[] = {"users", "orders", "payments", "notifications", "functions"};
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+        upstream_of(names[i]);
+}
+
 static FIBER_FN int start_engines(struct err *err)
 {
+    know_upstreams();
     int error = cache_open(&process.cache, err);
     if (error)
         return error;
@@ -123,7 +133,7 @@ static FIBER_FN int start_database(struct running_service *entry, struct err *er
     if (error)
         return error;
     health_watch("database", true, database_up, entry->engines.database);
-    if (entry->service->has_outbox)
+    if (entry->service->has_outbox && !process.plan->tables_only)
         error = outbox_relay_start(entry->engines.database, name, process.queue, process.stream, &entry->relay);
     return error ? err_set(err, error, "cannot start the relay of %s", name) : 0;
 }
@@ -134,7 +144,7 @@ static FIBER_FN int start_service(const struct service *service, struct err *err
     process.services[process.service_count++] = entry;
     entry->engines = (struct service_engines){.queue = process.queue, .stream = process.stream, .cache = process.cache};
     int error = service->has_database ? start_database(entry, err) : 0;
-    if (error)
+    if (error || process.plan->tables_only)
         return error;
     entry->engines.dead_letters = (struct dead_letters){service->name, entry->engines.database, process.queue};
     error = service->start(&entry->engines, &entry->context, err);
@@ -175,7 +185,7 @@ static FIBER_FN int start_doors(struct err *err)
 
 static FIBER_FN int start_all(struct err *err)
 {
-    int error = start_engines(err);
+    int error = process.plan->tables_only ? 0 : start_engines(err);
     for (unsigned i = 0; !error && process.plan->services[i]; i++)
         error = start_service(process.plan->services[i], err);
     if (error || process.plan->job)
@@ -273,6 +283,8 @@ static void on_reload(void *unused)
 
 static FIBER_FN void serve(void)
 {
+    if (process.plan->ready)
+        process.plan->ready(process.plan->arg);
     const char *address = process.plan->front ? process.plan->front->address() : "";
     log_info("ready", "{s:s, s:s, s:i}", "address", address, "admin", process.admin ? http_server_address(process.admin) : "off",
              "workers", (int)worker_count());

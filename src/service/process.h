@@ -20,6 +20,8 @@ struct process_front {
 struct process_plan {
     const struct service *const *services; /* in order of starting; ends with NULL */
     const struct process_front *front;     /* NULL: services listen on addresses of their own */
+    bool tables_only;                      /* with a job: databases are opened and migrated, nothing else */
+    FIBER_FN void (*ready)(void *arg);     /* once all is up, before the line that says so. May be NULL */
     /* NULL: serve until SIGTERM. Else: nothing listens; the job runs once everything is up, then all stops; its result is the exit status. */
     FIBER_FN int (*job)(void *arg);
     void *arg;

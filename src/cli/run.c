@@ -1,0 +1,147 @@
+/* `purser run` and `purser migrate`: picks the services and hands them to the process skeleton. */
+#include "base/settings.h"
+#include "base/uuid.h"
+#include "cli/cli.h"
+#include "gateway/gateway.h"
+#include "service/process.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SERVICES_ROOM 16
+#define DEMO_EMAIL "admin@example.com"
+
+struct choice {
+    const struct service *services[SERVICES_ROOM];
+    unsigned count;
+    bool gateway;
+};
+
+static bool is_chosen(const struct choice *choice, const char *name)
+{
+    for (unsigned i = 0; i < choice->count; i++)
+        if (strcmp(choice->services[i]->name, name) == 0)
+            return true;
+    return false;
+}
+
+static bool is_named(const struct cli_arguments *arguments, const char *name)
+{
+    for (unsigned i = 0; i < arguments->word_count; i++)
+        if (strcmp(arguments->words[i], name) == 0)
+            return true;
+    return false;
+}
+
+static bool sandbox_is_inside(void)
+{
+    return strcmp(settings_text("payment_provider_url"), "sandbox:") == 0;
+}
+
+/* All of them, or those that were named; the sandbox comes along where payments asks the one inside. */
+static void choose(const struct cli_arguments *arguments, struct choice *choice)
+{
+    bool all = arguments->word_count == 0;
+    choice->gateway = all || is_named(arguments, "gateway");
+    for (unsigned i = 0; cli_services[i]; i++) {
+        const char *name = cli_services[i]->name;
+        bool wanted = all || is_named(arguments, name);
+        if (strcmp(name, "sandbox") == 0)
+            wanted = is_named(arguments, name) || (sandbox_is_inside() && (all || is_named(arguments, "payments")));
+        if (strcmp(name, "functions") == 0 && all)
+            wanted = settings_flag("functions") && !*settings_text("functions_url");
+        if (wanted)
+            choice->services[choice->count++] = cli_services[i];
+    }
+}
+
+static int check_words(const struct cli_arguments *arguments)
+{
+    for (unsigned i = 0; i < arguments->word_count; i++) {
+        bool known = strcmp(arguments->words[i], "gateway") == 0;
+        for (unsigned k = 0; cli_services[k]; k++)
+            known |= strcmp(arguments->words[i], cli_services[k]->name) == 0;
+        if (!known)
+            return cli_fail(2, "there is no service `%s`; there are gateway users orders payments notifications functions sandbox",
+                            arguments->words[i]);
+    }
+    return 0;
+}
+
+/* A gateway has to know where each service is. */
+static int check_reach(const struct choice *choice)
+{
+    for (unsigned i = 0; choice->gateway && cli_services[i]; i++) {
+        const char *name = cli_services[i]->name;
+        char setting[64];
+        if (strcmp(name, "sandbox") == 0 || (strcmp(name, "functions") == 0 && !settings_flag("functions")) || is_chosen(choice, name))
+            continue;
+        snprintf(setting, sizeof setting, "%s_url", name);
+        if (!*settings_text(setting)) {
+            char shouted[64];
+            for (unsigned k = 0; k <= strlen(setting); k++)
+                shouted[k] = setting[k] >= 'a' && setting[k] <= 'z' ? (char)(setting[k] - 32) : setting[k];
+            return cli_fail(1, "the %s service does not run here: set PURSER_%s to where it is", name, shouted);
+        }
+    }
+    return 0;
+}
+
+/* First start of a demonstration: an administrator whose password is said once. */
+static FIBER_FN void welcome(void *unused)
+{
+    (void)unused;
+    if (!settings_flag("demo") || !service_is_here("users"))
+        return;
+    static const char letters[] = "abcdefghijkmnpqrstuvwxyz23456789";
+    unsigned char random[16];
+    char password[sizeof random + 1] = {0};
+    random_bytes(random, sizeof random);
+    for (unsigned i = 0; i < sizeof random; i++)
+        password[i] = letters[random[i] % (sizeof letters - 1)];
+    json_t *body = json_make(fiber_arena(), "{s:s, s:s, s:s}", "email", DEMO_EMAIL, "password", password, "name", "Administrator");
+    int status = 0;
+    if (service_ask("users", "POST", "/internal/admins", body, &status, NULL) == 0 && status == 201)
+        printf("\n  Administrator: %s  password: %s  (said only this once)\n", DEMO_EMAIL, password);
+    printf("  Purser is at http://%s\n\n", gateway_front.address());
+    fflush(stdout);
+}
+
+int cli_run(struct cli_arguments *arguments)
+{
+    struct choice choice = {0};
+    int status = check_words(arguments);
+    if (status)
+        return status;
+    if (!cli_load_settings(arguments))
+        return 1;
+    choose(arguments, &choice);
+    status = check_reach(&choice);
+    if (status)
+        return status;
+    struct process_plan plan = {
+        .services = choice.services,
+        .front = choice.gateway ? &gateway_front : NULL,
+        .ready = choice.gateway ? welcome : NULL,
+    };
+    return process_run(&plan);
+}
+
+static FIBER_FN int migrated(void *unused)
+{
+    (void)unused;
+    printf("The tables are as this version needs them.\n");
+    return 0;
+}
+
+int cli_migrate(struct cli_arguments *arguments)
+{
+    if (arguments->word_count)
+        return cli_fail(2, "usage: purser migrate");
+    if (!cli_load_settings(arguments))
+        return 1;
+    struct choice choice = {0};
+    choose(arguments, &choice);
+    struct process_plan plan = {.services = choice.services, .tables_only = true, .job = migrated};
+    return process_run(&plan);
+}
