@@ -156,8 +156,17 @@ static int compare_fds(const void *a, const void *b)
     return *(const int *)a - *(const int *)b;
 }
 
+/* What exec could give back; nothing is ever executed again, here or in a worker. */
+static void drop_bounding_set(void)
+{
+    for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++)
+        prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+}
+
 void seal_init(uint32_t *walls)
 {
+    drop_bounding_set();
     find_random_descriptors();
     qsort(kept_fds, kept_count, sizeof(kept_fds[0]), compare_fds);
     make_filter();
@@ -219,14 +228,6 @@ static int drop_user(uint32_t slot)
     return setresgid(NOBODY_UID, NOBODY_UID, NOBODY_UID) || setresuid(NOBODY_UID, NOBODY_UID, NOBODY_UID) ? -1 : 0;
 }
 
-static int drop_capabilities(void)
-{
-    for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++)
-        prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
-    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    return 0;
-}
-
 static int clear_capabilities(void)
 {
     struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -238,7 +239,7 @@ int seal_worker(int socket_fd, uint32_t slot)
 {
     if (close_descriptors(socket_fd) || set_limits())
         return -1;
-    if (drop_capabilities() || drop_user(slot) || clear_capabilities())
+    if (drop_user(slot) || clear_capabilities())
         return -1;
     /* After the change of user, which clears it. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))

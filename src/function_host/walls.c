@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,16 +99,32 @@ int walls_proc(void)
     return proc_fd;
 }
 
+/* With rights in the system's own process-id namespace: children go to a new one, and the host comes back. */
+static pid_t fork_and_return(bool *ret_apart)
+{
+    *ret_apart = unshare(CLONE_NEWPID) == 0;
+    pid_t pid = fork();
+    if (pid != 0 && *ret_apart)
+        setns(own_pid_namespace_fd, CLONE_NEWPID);
+    return pid;
+}
+
 pid_t walls_fork(uint32_t *walls)
 {
-    /* The first child becomes the namespace's first process; the host itself stays where it is. */
-    bool apart = own_pid_namespace_fd >= 0 && unshare(CLONE_NEWPID) == 0;
-    pid_t pid = fork();
-    if (pid == 0)
-        return 0;
-    if (apart) {
-        setns(own_pid_namespace_fd, CLONE_NEWPID);
-        *walls |= FUNCTION_WALL_PID_NAMESPACE;
+    bool apart = true;
+    pid_t pid;
+    if (own_pid_namespace_fd >= 0 && setns(own_pid_namespace_fd, CLONE_NEWPID) == 0) {
+        pid = fork_and_return(&apart);
+    } else {
+        /* Inside a user namespace there is no way back, so the child alone is put into a new one. This goes around
+         * glibc, which then holds a stale thread id: nothing in a worker compares it with the kernel's. */
+        pid = (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL);
+        if (pid < 0) {
+            apart = false;
+            pid = fork();
+        }
     }
+    if (pid > 0 && apart)
+        *walls |= FUNCTION_WALL_PID_NAMESPACE;
     return pid;
 }

@@ -1,0 +1,143 @@
+/* The globals that people expect: one script each, which returns what it found; compared as JSON text. */
+#include "host_client.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char *executable;
+static struct host host;
+
+static int start(void **state)
+{
+    host_start(&host, executable);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    host_stop(&host);
+    return 0;
+}
+
+struct sample {
+    const char *source;
+    const char *result;
+};
+
+static const struct sample samples[] = {
+    /* Forms of a handler. */
+    { "function handler(e) { return e; }", "{\"a\":1}" },
+    { "async function handler(e) { return e.a; }", "1" },
+    { "const handler = (e) => e.a;", "1" },
+    { "module.exports = (e) => e.a;", "1" },
+    { "module.exports = { handler: async (e) => e.a };", "1" },
+    { "exports.handler = (e) => e.a;", "1" },
+    { "function handler() {}", "null" },
+    { "function handler() { return () => 1; }", "null" },
+    { "function handler() { return { then(ok) { ok('thenable'); } }; }", "\"thenable\"" },
+    { "function handler(e, context) { return context.settings; }", "{\"greeting\":\"hello\"}" },
+    { "'use strict'; class A { #x = 1; get x() { return this.#x ?? 0; } } const handler = () => new A().x;", "1" },
+    /* The web platform. */
+    { "const handler = () => new URL('../b?x=1#y', 'https://user@EXAMPLE.com:8443/a/c').href;",
+      "\"https://user@example.com:8443/b?x=1#y\"" },
+    { "const handler = () => new URL('http://b\\u00fccher.example/').hostname;", "\"xn--bcher-kva.example\"" },
+    { "const handler = () => { try { new URL('no'); } catch (e) { return e.name; } };", "\"TypeError\"" },
+    { "const handler = () => [...new URLSearchParams('a=1&b=2+3')];", "[[\"a\",\"1\"],[\"b\",\"2 3\"]]" },
+    { "const handler = () => [...new TextEncoder().encode('\\u20ac')];", "[226,130,172]" },
+    { "const handler = () => new TextDecoder().decode(new Uint8Array([226, 130, 172]));", "\"\xe2\x82\xac\"" },
+    { "const handler = () => [btoa('hello'), atob('aGVsbG8=')];", "[\"aGVsbG8=\",\"hello\"]" },
+    { "const handler = () => { const a = { d: new Date(0), m: new Map([[1, { x: 1 }]]) }; a.self = a; const b ="
+      " structuredClone(a); return [b.d.getTime(), b.m.get(1).x, b.self === b, b !== a]; };",
+      "[0,1,true,true]" },
+    { "const handler = () => /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(crypto.randomUUID());",
+      "true" },
+    { "const handler = () => { const a = new Uint8Array(40); crypto.getRandomValues(a.subarray(10, 30));"
+      " return [a.slice(0, 10).every((x) => !x), a.slice(10, 30).some((x) => x), a.slice(30).every((x) => !x)]; };",
+      "[true,true,true]" },
+    { "const handler = () => crypto.getRandomValues(new Uint32Array(4)).length;", "4" },
+    { "const handler = () => { try { crypto.getRandomValues(new Float64Array(1)); } catch (e) { return e.name; } };",
+      "\"TypeError\"" },
+    { "async function handler() { const seen = []; setTimeout(() => seen.push('b'), 20); setTimeout((x) => seen.push(x), 5, 'a');"
+      " const id = setTimeout(() => seen.push('no'), 1); clearTimeout(id); await new Promise((r) => setTimeout(r, 40)); return seen; }",
+      "[\"a\",\"b\"]" },
+    { "async function handler() { let n = 0; await new Promise((r) => { const id = setInterval(() => { if (++n === 3) {"
+      " clearInterval(id); r(); } }, 1); }); return n; }",
+      "3" },
+    { "async function handler() { const seen = []; setTimeout(() => seen.push('timer')); queueMicrotask(() => seen.push('micro'));"
+      " seen.push('now'); await new Promise((r) => setTimeout(r, 1)); return seen; }",
+      "[\"now\",\"micro\",\"timer\"]" },
+    { "const handler = () => performance.now() >= 0 && typeof performance.timeOrigin === 'number';", "true" },
+    { "const handler = () => { const x = Math.random(); return x >= 0 && x < 1 && x !== Math.random(); };", "true" },
+    { "async function handler() { const bytes = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 7, 1, 96, 2, 127, 127, 1, 127, 3, 2,"
+      " 1, 0, 7, 7, 1, 3, 97, 100, 100, 0, 0, 10, 9, 1, 7, 0, 32, 0, 32, 1, 106, 11]);"
+      " const { instance } = await WebAssembly.instantiate(bytes); return instance.exports.add(2, 3); }",
+      "5" },
+    { "const handler = () => new Intl.NumberFormat('de-DE', { style: 'currency', currency: 'EUR' }).format(1234.5);",
+      "\"1.234,50\xc2\xa0\xe2\x82\xac\"" },
+    /* What is not there. */
+    { "const handler = () => ['fetch', 'require', 'process', 'Deno', 'Bun', 'XMLHttpRequest', 'WebSocket', 'Worker', 'SharedArrayBuffer',"
+      " 'load', 'readFile', 'print', '$vm', 'host'].filter((name) => name in globalThis);",
+      "[]" },
+    { "const handler = () => Object.keys(globalThis).filter((name) => name !== 'handler');", "[]" },
+};
+
+static void test_samples(void **state)
+{
+    for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+        struct host_answer answer;
+        host_try(&host, &host_default_limits, samples[i].source, "{\"a\":1}", &answer);
+        if (answer.type != FUNCTION_PACKET_RESULT)
+            fail_msg("%s\ntype %d exit %d/%u %s: %s\n%s", samples[i].source, answer.type, answer.exit, answer.exit_detail,
+                     answer.name ? answer.name : "", answer.message ? answer.message : "", answer.stack ? answer.stack : "");
+        if (strcmp(answer.result, samples[i].result))
+            print_error("%s\n", samples[i].source);
+        assert_string_equal(answer.result, samples[i].result);
+        host_answer_fini(&answer);
+    }
+}
+
+static void test_console(void **state)
+{
+    struct host_answer answer;
+    host_try(&host, &host_default_limits,
+             "function handler() { console.log('a', 1, { b: [1, 2] }); console.warn('w'); console.error(new Error('e').message);"
+             " console.debug(undefined, null, 5n); console.log('%'); console.count(); console.assert(false, 'x'); }",
+             "null", &answer);
+    assert_int_equal(answer.type, FUNCTION_PACKET_RESULT);
+    assert_string_equal(answer.logs, "info: a 1 { b: [ 1, 2 ] }\nwarn: w\nerror: e\ndebug: undefined null 5n\ninfo: %\n"
+                                     "info: default: 1\nerror: Assertion failed: x\n");
+    host_answer_fini(&answer);
+}
+
+/* Two workers come from one engine: their random numbers must differ all the same. */
+static void test_random_numbers_of_two_workers_differ(void **state)
+{
+    char *seen[2];
+    for (size_t i = 0; i < 2; i++) {
+        struct host_answer answer;
+        host_try(&host, &host_default_limits, "function handler() { return [Math.random(), Math.random()]; }", "null", &answer);
+        assert_int_equal(answer.type, FUNCTION_PACKET_RESULT);
+        seen[i] = strdup(answer.result);
+        host_answer_fini(&answer);
+    }
+    assert_string_not_equal(seen[0], seen[1]);
+    free(seen[0]);
+    free(seen[1]);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2)
+        return 2;
+    executable = argv[1];
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_console),
+        cmocka_unit_test(test_random_numbers_of_two_workers_differ),
+    };
+    return cmocka_run_group_tests_name("attacks/globals", tests, start, stop);
+}
