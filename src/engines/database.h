@@ -43,8 +43,10 @@ FIBER_FN int database_scan(struct database *database, transaction_body *body, vo
 
 /* Memory that lives as long as the caller's fiber arena. */
 struct arena *transaction_arena(struct transaction *tx);
-/* Asks that `run(arg)` is called on the calling worker once this transaction is durable (wake a relay). Kept only if it commits. */
+/* Asks that `run(arg)` is called on the calling worker once this transaction is durable (wake a relay). Kept only if it commits;
+ * the same call asked for twice is made once. */
 void transaction_after_commit(struct transaction *tx, void (*run)(void *arg), void *arg);
+struct database *transaction_database(struct transaction *tx);
 
 /* Rows of a result, all in memory (arena of the transaction). */
 struct rows {
@@ -56,10 +58,12 @@ int64_t rows_integer(const struct rows *rows, unsigned row, unsigned column);  /
 bool rows_null(const struct rows *rows, unsigned row, unsigned column);
 
 /*
- * Statements use ?1 … ?n. `types` says each argument: t const char * (NULL is NULL), i int64_t, b struct text * (bytes), n double is
- * not supported. `sql` must be a constant: statements are prepared once per connection and looked up by address.
+ * Statements use ?1 … ?n. `types` says each argument: t const char * (NULL is NULL), i int64_t, s struct text * (characters; at ==
+ * NULL is NULL), b struct text * (bytes: a BLOB or bytea column). `sql` must be a constant: statements are prepared once per
+ * connection and looked up by address.
  * A violated unique or CHECK or foreign-key constraint is -EEXIST (the statement alone is undone; the transaction goes on).
  */
+#define SQL_ARGUMENTS_MAX 32
 int sql_run(struct transaction *tx, const char *sql, const char *types, ...);              /* rows affected, or negative */
 int sql_query(struct transaction *tx, struct rows *ret_rows, const char *sql, const char *types, ...); /* 0 or negative */
 /* Queues a statement whose result nobody reads: it runs in order, before the next sql_run/sql_query/commit; its failure fails that
