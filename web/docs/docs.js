@@ -1,0 +1,10 @@
+// Renders the description that was built with this page.
+window.SwaggerUIBundle({
+  url: 'OPENAPI_ADDRESS',
+  dom_id: '#reference',
+  deepLinking: true,
+  docExpansion: 'none',
+  defaultModelsExpandDepth: 0,
+  validatorUrl: null,
+  persistAuthorization: false,
+});

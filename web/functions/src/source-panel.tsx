@@ -1,0 +1,27 @@
+/** Edit and deploy: every deployment is a new version. */
+import { useState } from 'react';
+import type { FunctionInfo } from '@purser/api';
+import { Button, Group, InlineError, notifications, Stack, useMutation, useQueryClient } from '@purser/ui';
+import { DraftForm } from './draft-form';
+import { deployFunction } from './requests';
+import { draftOf } from './rules';
+
+export function SourcePanel({ info }: { info: FunctionInfo }) {
+  const [draft, setDraft] = useState(() => draftOf(info));
+  const [triggers, setTriggers] = useState(info.triggers.join('\n'));
+  const client = useQueryClient();
+  const task = useMutation({
+    mutationFn: () => deployFunction(info.name, draft),
+    onSuccess: async (next) => {
+      notifications.show({ title: 'Deployed', message: `${next.name} answers as version ${next.version}.`, color: 'harbor' });
+      await client.invalidateQueries({ queryKey: ['functions'] });
+    },
+  });
+  return (
+    <Stack>
+      <DraftForm draft={draft} triggers={triggers} error={task.error} onChange={setDraft} onTriggers={setTriggers} />
+      <InlineError error={task.error} />
+      <Group><Button loading={task.isPending} onClick={() => task.mutate()}>Deploy a new version</Button></Group>
+    </Stack>
+  );
+}

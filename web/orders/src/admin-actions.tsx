@@ -1,0 +1,32 @@
+/** What administrators do with an order: ship, deliver, refund. */
+import { useIntentKey } from '@purser/api';
+import type { Order } from '@purser/api';
+import { Button, Card, Group, Icon, InlineError, Stack, Text, Title, useMutation } from '@purser/ui';
+import { RefundButton } from './refund-button';
+import { moveOrder, useRefreshOrders } from './requests';
+import { canRefund } from './rules';
+
+export function AdminActions({ order }: { order: Order }) {
+  const refresh = useRefreshOrders();
+  const { keyFor, settle } = useIntentKey();
+  const move = useMutation({
+    mutationFn: (step: 'ship' | 'deliver') => moveOrder(order.id, step, keyFor([order.id, step])),
+    onSuccess: settle,
+    onSettled: refresh,
+  });
+  const nothing = order.status !== 'paid' && order.status !== 'shipped' && !canRefund(order.payment);
+  return (
+    <Card>
+      <Stack>
+        <Title order={2}>Administration</Title>
+        <Group>
+          {order.status === 'paid' && <Button leftSection={<Icon name="truck" />} loading={move.isPending} onClick={() => move.mutate('ship')}>Mark as shipped</Button>}
+          {order.status === 'shipped' && <Button leftSection={<Icon name="check" />} loading={move.isPending} onClick={() => move.mutate('deliver')}>Mark as delivered</Button>}
+          {order.payment !== null && canRefund(order.payment) && <RefundButton payment={order.payment} />}
+          {nothing && <Text c="dimmed">There is nothing to do in this state.</Text>}
+        </Group>
+        <InlineError error={move.error} />
+      </Stack>
+    </Card>
+  );
+}

@@ -1,0 +1,78 @@
+/**
+ * What holds without a browser: the API description is valid, types fit, packages import only downward, nothing but the
+ * shared packages reaches for the kit, and the way to the sign-in page stays small. A line for each: `ok` or `not ok`.
+ */
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { filesUnder } from './compress.mjs';
+import { OUTPUT } from './federation.mjs';
+import { generateClient } from './generate.mjs';
+
+const WEB = fileURLToPath(new URL('..', import.meta.url));
+const MOST_BYTES = 250 * 1024;
+const LAYERS = { 'shared/api': 0, 'shared/live': 1, 'shared/ui': 1, authentication: 2, orders: 2, notifications: 2, functions: 2, operations: 2, shell: 3 };
+const KIT = /^(@mantine|@tanstack|react-router|openapi-fetch)/;
+
+await generateClient();
+const results = await Promise.all([
+  run('the API description is valid', 'redocly', ['lint', '../api/openapi.yaml', '--format', 'stylish']),
+  run('types fit', 'tsc', ['-p', 'tsconfig.json']),
+  check('packages import only downward', importBreaches()),
+  check('the sign-in page is small', oversize()),
+]);
+process.exit(results.every(Boolean) ? 0 : 1);
+
+function check(name, complaints) {
+  for (const line of complaints) console.log(`  ${line}`);
+  console.log(`${complaints.length === 0 ? 'ok' : 'not ok'} ${name}`);
+  return complaints.length === 0;
+}
+
+function run(name, command, args) {
+  const env = { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' };
+  const child = spawn(path.join(WEB, 'node_modules/.bin', command), args, { cwd: WEB, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let text = '';
+  child.stdout.on('data', (part) => { text += part; });
+  child.stderr.on('data', (part) => { text += part; });
+  return new Promise((resolve) => {
+    child.on('close', (status) => resolve(check(name, status === 0 ? [] : text.trim().split('\n'))));
+  });
+}
+
+function importBreaches() {
+  const found = [];
+  for (const [name, layer] of Object.entries(LAYERS)) {
+    for (const file of filesUnder(path.join(WEB, name, 'src'))) {
+      for (const [, target] of fs.readFileSync(file, 'utf8').matchAll(/from '([^']+)'/g)) {
+        const why = breach(name, layer, target);
+        if (why) found.push(`${path.relative(WEB, file)}: ${target}: ${why}`);
+      }
+    }
+  }
+  return found;
+}
+
+function breach(name, layer, target) {
+  if (target.startsWith('../')) return 'reaches out of its package';
+  if (KIT.test(target) && !name.startsWith('shared/')) return 'comes from @purser/ui or @purser/api';
+  const own = /^@purser\/(\w+)/.exec(target)?.[1];
+  if (own === undefined) return null;
+  const other = LAYERS[`shared/${own}`];
+  if (other === undefined) return 'packages are joined at run time, not by imports';
+  return other < layer ? null : 'is not below it';
+}
+
+/** Counts what the browser fetches of the shell and of the package with the sign-in page, in brotli. */
+function oversize() {
+  if (!fs.existsSync(path.join(OUTPUT, 'index.html'))) return ['not built: run scripts/web first'];
+  let bytes = 0;
+  for (const name of ['shell', 'authentication']) {
+    for (const file of filesUnder(path.join(OUTPUT, name))) {
+      if (file.endsWith('.js')) bytes += fs.statSync(fs.existsSync(`${file}.br`) ? `${file}.br` : file).size;
+    }
+  }
+  console.log(`  ${(bytes / 1024).toFixed(0)} of ${MOST_BYTES / 1024} KB of JavaScript`);
+  return bytes <= MOST_BYTES ? [] : ['too much JavaScript before the sign-in page'];
+}

@@ -1,0 +1,27 @@
+/** The providers around everything, outermost first. */
+import { useState } from 'react';
+import { BrowserRouter, makeQueryClient, MantineProvider, Notifications, QueryClientProvider, theme } from '@purser/ui';
+import { Frame } from './frame';
+import { useLiveCache } from './live-cache';
+import { useForgetOnSignOut } from './forget';
+
+export function Application() {
+  const [client] = useState(makeQueryClient);
+  return (
+    <MantineProvider theme={theme} defaultColorScheme="auto">
+      <QueryClientProvider client={client}>
+        <BrowserRouter>
+          <Effects />
+          <Notifications position="top-right" limit={4} />
+          <Frame />
+        </BrowserRouter>
+      </QueryClientProvider>
+    </MantineProvider>
+  );
+}
+
+function Effects() {
+  useLiveCache();
+  useForgetOnSignOut();
+  return null;
+}

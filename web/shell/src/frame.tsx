@@ -1,0 +1,103 @@
+/** The frame around every page: header, navigation, the page itself, and a word when the connection is gone. */
+import { useEffect, useRef } from 'react';
+import { useSession } from '@purser/api';
+import {
+  AppShell, Box, Burger, Container, Drawer, EmptyState, Button, Group, Link, Logo, Navigate, Page, Route, Routes, Stack,
+  useDisclosure, useLocation,
+} from '@purser/ui';
+import { AccountMenu, SchemeButton } from './account-menu';
+import { ConnectionNotice } from './connection-notice';
+import { Navigation } from './navigation';
+import { placeOf } from './places';
+import { PageSkeleton, RemoteHeaderItem, RemotePage } from './remote';
+
+export function Frame() {
+  const { pathname } = useLocation();
+  const [opened, { toggle, close }] = useDisclosure(false);
+  useEffect(close, [pathname, close]);
+  useTopOnMove(pathname);
+  const bare = pathname === '/sign-in' || pathname === '/register';
+  return (
+    <AppShell header={{ height: 60 }}>
+      <a className="skip-link" href="#content">Skip to the content</a>
+      <AppShell.Header>
+        <Container size="xl" h="100%" px={{ base: 'md', sm: 'lg' }}>
+          <Group h="100%" justify="space-between" wrap="nowrap">
+            <Group gap="lg" wrap="nowrap">
+              {!bare && <Burger opened={opened} onClick={toggle} hiddenFrom="md" size="sm" aria-label="Menu" />}
+              <Link to="/" aria-label="Purser, to the shop" style={{ color: 'inherit', textDecoration: 'none' }}><Logo /></Link>
+              {!bare && <Box visibleFrom="md"><Navigation /></Box>}
+            </Group>
+            <Group gap={6} wrap="nowrap"><HeaderItems bare={bare} /></Group>
+          </Group>
+        </Container>
+      </AppShell.Header>
+      <Drawer opened={opened} onClose={close} size="xs" title={<Logo />} hiddenFrom="md" closeButtonProps={{ 'aria-label': 'Close the menu' }}>
+        <Navigation vertical />
+      </Drawer>
+      <AppShell.Main id="content" tabIndex={-1} style={{ outline: 'none' }}>
+        <ConnectionNotice />
+        <Routes><Route path="*" element={<Content pathname={pathname} />} /></Routes>
+      </AppShell.Main>
+    </AppShell>
+  );
+}
+
+function HeaderItems({ bare }: { bare: boolean }) {
+  const session = useSession();
+  return (
+    <>
+      {!bare && <RemoteHeaderItem name="orders" />}
+      {!bare && session.status === 'signed-in' && <RemoteHeaderItem name="notifications" />}
+      <SchemeButton />
+      {!bare && <AccountMenu />}
+    </>
+  );
+}
+
+function Content({ pathname }: { pathname: string }) {
+  const session = useSession();
+  const { search } = useLocation();
+  const place = placeOf(pathname);
+  if (place === null) return <NotFound />;
+  if (place.needs !== 'nobody') {
+    if (session.status === 'starting') return <PageSkeleton />;
+    if (session.status === 'signed-out') {
+      const next = session.reason === 'chosen' ? '' : `?next=${encodeURIComponent(pathname + search)}`;
+      return <Navigate to={`/sign-in${next}`} replace />;
+    }
+    if (place.needs === 'admin' && session.user.role !== 'admin') return <NotAllowed />;
+  }
+  return <RemotePage name={place.remote} title={place.title} />;
+}
+
+function NotFound() {
+  return (
+    <Page>
+      <EmptyState icon="search" title="There is no such page" text="The address may be mistyped, or the page may be gone."
+        action={<Button component={Link} to="/">To the shop</Button>} />
+    </Page>
+  );
+}
+
+function NotAllowed() {
+  return (
+    <Page>
+      <Stack><EmptyState icon="user" title="This page is for administrators" text="Your account has no access to it."
+        action={<Button component={Link} to="/">To the shop</Button>} /></Stack>
+    </Page>
+  );
+}
+
+/** A new page begins at its top, and a screen reader is told of it. */
+function useTopOnMove(pathname: string): void {
+  const first = useRef(true);
+  useEffect(() => {
+    if (first.current) {
+      first.current = false;
+      return;
+    }
+    window.scrollTo(0, 0);
+    document.getElementById('content')?.focus({ preventScroll: true });
+  }, [pathname]);
+}
