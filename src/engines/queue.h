@@ -25,13 +25,15 @@ struct queue_message {
     struct text body;
 };
 
-enum queue_verdict { QUEUE_RETRY, QUEUE_ACK, QUEUE_DEAD };
+/* RETRY: it failed; counted, and again after a pause. ACK: done. DEAD: it can never be handled. AGAIN: what it needs is away; not counted,
+ * and again after the first pause. */
+enum queue_verdict { QUEUE_RETRY, QUEUE_ACK, QUEUE_DEAD, QUEUE_AGAIN };
 
 struct queue_delivery {
     struct queue_message message;
-    unsigned attempt;          /* 1 the first time */
+    unsigned attempt;          /* 1 the first time; of a dead letter: how many were made */
     enum queue_verdict verdict; /* set by the handler; RETRY unless it says otherwise */
-    char error[200];           /* why, for RETRY and DEAD */
+    char error[200];           /* why, for RETRY and DEAD; in a dead letter: the last one's */
 };
 
 struct queue_consumer {
