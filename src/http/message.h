@@ -79,8 +79,8 @@ void http_header_add(struct arena *arena, struct http_headers *headers, const ch
 void http_header_set(struct arena *arena, struct http_headers *headers, const char *name, const char *value);
 void http_header_remove(struct http_headers *headers, const char *name);
 
-/* A query parameter, percent-decoded and NUL-terminated, or NULL when absent. A malformed escape gives -EINVAL in *ret_error
- * where that is not NULL. */
+/* A query parameter, percent-decoded and NUL-terminated, or NULL when absent. A malformed escape gives "\\x7f", which no parameter
+ * allows, so that the rule for its value refuses it. */
 const char *http_query(struct http_request *request, const char *name);
 /* %XX decoded into the arena; NULL for a malformed escape or a NUL. */
 char *http_percent_decode(struct arena *arena, struct text coded);
