@@ -1,0 +1,108 @@
+import { act, screen, waitFor } from '@testing-library/react';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { endSession, signIn, startSession } from '@purser/api';
+import { QueryClient } from '@purser/ui';
+import { draw } from '../../testing/render';
+import { notification, tokens, user as ada } from '../../testing/data';
+import { serve } from '../../testing/server';
+import { Frame } from '../src/frame';
+import { applyEvent } from '../src/live-cache';
+import { loadRemoteModule } from '../src/manifest';
+import { RemotePage } from '../src/remote';
+
+const runtime = vi.hoisted(() => ({ loadRemote: vi.fn(), registerRemotes: vi.fn() }));
+vi.mock('@module-federation/runtime', () => runtime);
+
+const MANIFEST = { 'GET /manifest.json': { body: { remotes: Object.fromEntries(['authentication', 'orders', 'notifications', 'functions', 'operations'].map((name) => [name, { entry: `/${name}/entry.js` }])) } } };
+const login = (role: 'user' | 'admin') => ({ 'POST /api/v1/auth/login': { body: { ...tokens, user: { ...ada, role } } } });
+
+beforeEach(() => {
+  runtime.loadRemote.mockReset();
+  runtime.loadRemote.mockImplementation(async (id: string) => ({ default: () => <p>page of {id}</p> }));
+});
+afterEach(() => endSession('chosen'));
+
+describe('the frame', () => {
+  it('keeps going when a micro front end cannot be had, and tries again when asked', async () => {
+    serve({ ...MANIFEST });
+    await startSession();
+    runtime.loadRemote.mockRejectedValue(new Error('404'));
+    const { user } = draw(<Frame />, '/');
+    expect(await screen.findByText('The shop can’t be shown right now')).toBeTruthy();
+    expect(screen.getByRole('link', { name: /Purser/ })).toBeTruthy();
+    runtime.loadRemote.mockResolvedValue({ default: () => <p>the catalogue</p> });
+    await user.click(screen.getByRole('button', { name: 'Try again' }));
+    expect(await screen.findByText('the catalogue')).toBeTruthy();
+  });
+
+  it('sends strangers to the sign-in page and remembers where they wanted to go', async () => {
+    serve({ ...MANIFEST });
+    await startSession();
+    endSession('ended');
+    draw(<Frame />, '/checkout?x=1');
+    await waitFor(() => expect(screen.getByTestId('where').textContent).toBe('/sign-in?next=%2Fcheckout%3Fx%3D1'));
+  });
+
+  it('keeps administration for administrators', async () => {
+    serve({ ...MANIFEST, ...login('user') });
+    await signIn('a@b.co', 'x');
+    draw(<Frame />, '/operations');
+    expect(screen.getByText('This page is for administrators')).toBeTruthy();
+    expect(screen.queryByRole('link', { name: 'Operations' })).toBeNull();
+  });
+
+  it('shows administrators their pages', async () => {
+    serve({ ...MANIFEST, ...login('admin') });
+    await signIn('a@b.co', 'x');
+    draw(<Frame />, '/operations');
+    expect(await screen.findByText('page of operations/app')).toBeTruthy();
+    expect(screen.getAllByRole('link', { name: 'Operations' }).length).toBeGreaterThan(0);
+  });
+
+  it('says that an address leads nowhere', () => {
+    serve({ ...MANIFEST });
+    draw(<Frame />, '/no/such/page');
+    expect(screen.getByText('There is no such page')).toBeTruthy();
+  });
+
+  it('says so when the browser is offline', async () => {
+    serve({ ...MANIFEST });
+    draw(<Frame />, '/');
+    const online = vi.spyOn(navigator, 'onLine', 'get').mockReturnValue(false);
+    act(() => void window.dispatchEvent(new Event('offline')));
+    expect(await screen.findByText(/You are offline/)).toBeTruthy();
+    online.mockRestore();
+  });
+});
+
+describe('micro front ends', () => {
+  it('that break while they draw leave the rest usable', async () => {
+    serve({ ...MANIFEST });
+    const noise = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    const Broken = () => {
+      throw new Error('bug');
+    };
+    runtime.loadRemote.mockResolvedValue({ default: Broken });
+    draw(<RemotePage name="operations" title="Operations" />);
+    expect(await screen.findByText('Operations can’t be shown right now')).toBeTruthy();
+    noise.mockRestore();
+  });
+
+  it('that are not in the manifest are an error, not a hang', async () => {
+    serve({ 'GET /manifest.json': { body: { remotes: {} } } });
+    await expect(loadRemoteModule('unknown')).rejects.toThrow('unknown');
+  });
+});
+
+describe('live events', () => {
+  it('make stale what they concern', () => {
+    const client = new QueryClient();
+    const stale = vi.spyOn(client, 'invalidateQueries');
+    applyEvent(client, { type: 'unread', count: 4 });
+    expect(client.getQueryData(['unread'])).toBe(4);
+    applyEvent(client, { type: 'notification', notification: notification({ type: 'user.registered' }) });
+    expect(stale).not.toHaveBeenCalledWith({ queryKey: ['orders'] });
+    applyEvent(client, { type: 'notification', notification: notification({ type: 'order.paid' }) });
+    expect(stale).toHaveBeenCalledWith({ queryKey: ['orders'] });
+  });
+});

@@ -1,0 +1,15 @@
+/** Component and rule tests of every package. */
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    environment: 'happy-dom',
+    include: ['*/tests/**/*.test.{ts,tsx}', 'shared/*/tests/**/*.test.{ts,tsx}'],
+    setupFiles: ['./testing/setup.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    isolate: true,
+    testTimeout: 20_000,
+    server: { deps: { inline: [/@mantine/] } },
+  },
+});
