@@ -78,6 +78,11 @@ int database_scan(struct database *database, transaction_body *body, void *arg)
     return database->ops->scan(database, &tx, body, arg);
 }
 
+bool database_own(struct database *database, int lock)
+{
+    return database->ops->own(database, lock);
+}
+
 int transaction_run_body(struct transaction *tx, transaction_body *body, void *arg)
 {
     jmp_buf here;

@@ -41,6 +41,10 @@ FIBER_FN int database_read(struct database *database, transaction_body *body, vo
 /* As database_read on the thread for scans (admin lists, ledger), so that they hold up nobody. */
 FIBER_FN int database_scan(struct database *database, transaction_body *body, void *arg);
 
+/* Whether this process owns the lock of that number of the schema: takes it if it is free, and keeps it until the connection that holds
+ * it ends. One process at a time; on SQLite always this one. Never waits for another holder. */
+FIBER_FN bool database_own(struct database *database, int lock);
+
 /* Memory that lives as long as the caller's fiber arena. */
 struct arena *transaction_arena(struct transaction *tx);
 /* Asks that `run(arg)` is called on the calling worker once this transaction is durable (wake a relay). Kept only if it commits;

@@ -60,6 +60,10 @@ int queue_consume(struct queue *queue, const struct queue_consumer *consumer, st
 /* Stops all consumers; returns when their handlers have ended. */
 FIBER_FN void queue_stop(struct queue *queue);
 
+/* The pause after that many attempts: retry_base, doubling, at most 5 min. */
+#define QUEUE_PAUSE_MAX_MS (5 * 60 * 1000)
+int64_t queue_pause_ms(unsigned attempts);
+
 /* Depths for the operations page: [{name, ready, unacknowledged, retrying, dead}] in the arena, or negative. */
 FIBER_FN int queue_depths(struct queue *queue, struct arena *arena, json_t **ret_list);
 

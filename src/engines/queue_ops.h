@@ -21,10 +21,6 @@ struct queue {
 
 extern const struct queue_ops embedded_queue_ops, rabbitmq_queue_ops;
 
-#define QUEUE_PAUSE_MAX_MS (5 * 60 * 1000)
-
-/* The pause after that many attempts: retry_base, doubling, at most 5 min. */
-int64_t queue_pause_ms(unsigned attempts);
 /* What becomes of a delivery after its handler: RETRY turns into DEAD at the last attempt (dead letters are tried for ever). */
 enum queue_verdict queue_outcome(const struct queue_consumer *consumer, const struct queue_delivery *delivery);
 

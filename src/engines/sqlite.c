@@ -125,6 +125,11 @@ static int sqlite_scan(struct database *database, struct transaction *tx, transa
     return scanner ? sqlite_lane_run(scanner, tx, body, arg) : -EAGAIN;
 }
 
+static bool sqlite_own(struct database *database, int lock)
+{
+    return true;
+}
+
 static int sqlite_execute_on(struct transaction *tx, struct rows *ret_rows, const struct sql_statement *statement)
 {
     return sqlite_execute(tx->adapter, tx->arena, ret_rows, statement);
@@ -155,6 +160,7 @@ const struct database_ops sqlite_database_ops = {
     .transact = sqlite_transact,
     .read = sqlite_read,
     .scan = sqlite_scan,
+    .own = sqlite_own,
     .execute = sqlite_execute_on,
     .send = sqlite_send,
     .script = sqlite_script_on,

@@ -1,0 +1,114 @@
+/*
+ * Idempotency keys. PostgreSQL inserts the key's row first, so that a concurrent repeat waits for it, and completes it at the end; SQLite,
+ * where one body runs at a time, looks first and inserts once.
+ */
+#include "messaging/idempotency.h"
+
+#include "base/clock.h"
+#include "http/problem.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+
+#define KEY_MAX 255
+
+static bool is_key(struct text value)
+{
+    for (size_t i = 0; i < value.size; i++)
+        if (value.at[i] < 0x21 || value.at[i] > 0x7e)
+            return false;
+    return value.size >= 1 && value.size <= KEY_MAX;
+}
+
+static const char *hash_of(const struct http_request *request)
+{
+    crypto_hash_sha256_state state;
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    char *hex = arena_alloc(request->arena, 2 * sizeof digest + 1);
+    const struct text parts[] = {request->method_name, {" ", 1}, request->path, {"\n", 1}, request->body};
+    crypto_hash_sha256_init(&state);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        crypto_hash_sha256_update(&state, (const unsigned char *)parts[i].at, parts[i].size);
+    crypto_hash_sha256_final(&state, digest);
+    hex_encode(digest, sizeof digest, hex);
+    return hex;
+}
+
+bool idempotency_of(struct http_request *request, struct http_response *response, struct idempotency *ret_key)
+{
+    struct text value = http_header(&request->headers, "Idempotency-Key");
+    *ret_key = (struct idempotency){0};
+    if (!value.at)
+        return true;
+    value = text_trim(value);
+    if (!is_key(value)) {
+        problem(response, 422, "invalid", "Idempotency-Key should be 1 to %d visible ASCII characters.", KEY_MAX);
+        return false;
+    }
+    const char *user = request->identity.user_id ? request->identity.user_id : "";
+    ret_key->key = arena_copy(request->arena, value.at, value.size);
+    ret_key->scope = arena_printf(request->arena, "%s %.*s %.*s", user, (int)request->method_name.size, request->method_name.at,
+                                  (int)request->path.size, request->path.at);
+    ret_key->hash = hash_of(request);
+    return true;
+}
+
+static void take_answer(struct idempotency *key, const struct rows *rows)
+{
+    key->mismatch = strcmp(rows_text(rows, 0, 0), key->hash) != 0;
+    key->replayed = !key->mismatch;
+    key->status = (int)rows_integer(rows, 0, 1);
+    key->body = rows_null(rows, 0, 2) ? (struct text){"", 0} : rows->cells[2];
+    key->content_type = rows_text(rows, 0, 3);
+    key->location = rows_text(rows, 0, 4);
+}
+
+int idempotency_begin(struct transaction *tx, struct idempotency *key)
+{
+    struct rows rows;
+    key->replayed = key->mismatch = false;
+    if (!key->key)
+        return 0;
+    if (database_is_postgres(transaction_database(tx))) {
+        int code = sql_run(tx, "INSERT INTO idempotency (scope, key, hash, created_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING", "ttti",
+                           key->scope, key->key, key->hash, clock_wall_ms());
+        if (code != 0)
+            return code < 0 ? code : 0;
+    }
+    int code = sql_query(tx, &rows, "SELECT hash, status, body, content_type, location FROM idempotency WHERE scope = ?1 AND key = ?2", "tt",
+                         key->scope, key->key);
+    if (code < 0 || !rows.count)
+        return code;
+    take_answer(key, &rows);
+    return 1;
+}
+
+int idempotency_finish(struct transaction *tx, struct idempotency *key, int status, struct text body, const char *content_type,
+                       const char *location)
+{
+    if (!key->key)
+        return 0;
+    if (database_is_postgres(transaction_database(tx)))
+        return sql_send(tx, "UPDATE idempotency SET status = ?3, body = ?4, content_type = ?5, location = ?6 WHERE scope = ?1 AND key = ?2",
+                        "ttistt", key->scope, key->key, (int64_t)status, &body, content_type, location);
+    return sql_send(tx,
+                    "INSERT INTO idempotency (scope, key, hash, status, body, content_type, location, created_at) "
+                    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                    "tttistti", key->scope, key->key, key->hash, (int64_t)status, &body, content_type, location, clock_wall_ms());
+}
+
+bool idempotency_answer(struct idempotency *key, struct http_response *response)
+{
+    if (key->mismatch) {
+        problem(response, 422, "invalid", "This Idempotency-Key came before with another body.");
+        return true;
+    }
+    if (!key->replayed)
+        return false;
+    respond_bytes(response, key->status, key->content_type ? key->content_type : "application/json", key->body);
+    if (key->location)
+        http_header_set(response->arena, &response->headers, "Location", key->location);
+    http_header_set(response->arena, &response->headers, "Idempotent-Replayed", "true");
+    return true;
+}
