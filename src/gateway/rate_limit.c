@@ -1,0 +1,95 @@
+/*
+ * Each slot is one 64-bit word: 20 bits of the key's hash and 44 bits of its theoretical arrival time (TAT) in milliseconds since the
+ * process began. A key has four slots to be in; it takes over one whose time has passed, else the one that passes first. So the table never
+ * grows, and under a flood of more keys than fit, the oldest debts are forgotten first.
+ */
+#include "gateway/rate_limit.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BUCKETS 32768u
+#define WAYS 4u
+#define TAG_SHIFT 44
+#define TIME_MASK ((UINT64_C(1) << TAG_SHIFT) - 1)
+
+static uint64_t table[BUCKETS][WAYS];
+static unsigned char secret[crypto_shorthash_KEYBYTES];
+
+void rate_limit_init(void)
+{
+    randombytes_buf(secret, sizeof secret);
+}
+
+static uint64_t hash(const char *kind, const char *key)
+{
+    char said[320];
+    uint64_t value;
+    int size = snprintf(said, sizeof said, "%s %s", kind, key);
+    crypto_shorthash((unsigned char *)&value, (unsigned char *)said, size < (int)sizeof said ? (size_t)size : sizeof said - 1, secret);
+    return value;
+}
+
+/* Tag 0 marks a slot that was never used. */
+static uint64_t tag_of(uint64_t value)
+{
+    uint64_t tag = value >> TAG_SHIFT;
+    return tag ? tag : 1;
+}
+
+static uint64_t *slot_of(uint64_t value, uint64_t now)
+{
+    uint64_t *bucket = table[value % BUCKETS], *oldest = &bucket[0];
+    for (unsigned i = 0; i < WAYS; i++) {
+        uint64_t word = __atomic_load_n(&bucket[i], __ATOMIC_RELAXED);
+        if (word >> TAG_SHIFT == tag_of(value))
+            return &bucket[i];
+        if ((word & TIME_MASK) < (__atomic_load_n(oldest, __ATOMIC_RELAXED) & TIME_MASK))
+            oldest = &bucket[i];
+    }
+    (void)now;
+    return oldest;
+}
+
+/* In thousandths of a millisecond would be exact for every rate; whole milliseconds would make 200 in 10 s exactly 50 ms each but 7 in 10 s
+ * a little too strict, so the arithmetic is done on count · time. */
+struct rate_answer rate_limit(const char *kind, const char *key, struct rate rate, int64_t now_ms, bool take)
+{
+    if (rate.count <= 0)
+        return (struct rate_answer){.allowed = true};
+    uint64_t value = hash(kind, key), now = (uint64_t)now_ms & TIME_MASK;
+    uint64_t *slot = slot_of(value, now), word = __atomic_load_n(slot, __ATOMIC_RELAXED);
+    int64_t interval = (rate.period_ms + rate.count - 1) / rate.count;
+    for (;;) {
+        int64_t tat = word >> TAG_SHIFT == tag_of(value) && (word & TIME_MASK) > now ? (int64_t)(word & TIME_MASK) : (int64_t)now;
+        int64_t debt = tat - (int64_t)now, room = rate.period_ms - debt;
+        struct rate_answer answer = {.allowed = room >= interval};
+        if (!answer.allowed) {
+            answer.reset_ms = debt;
+            answer.retry_after_ms = interval - room;
+            return answer;
+        }
+        answer.remaining = room / interval - (take ? 1 : 0);
+        answer.reset_ms = debt + (take ? interval : 0);
+        uint64_t next = (tag_of(value) << TAG_SHIFT) | (uint64_t)(tat + interval);
+        if (!take || __atomic_compare_exchange_n(slot, &word, next, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            return answer;
+    }
+}
+
+void rate_limit_address_key(const char *address, char ret_key[64])
+{
+    struct in6_addr six;
+    if (inet_pton(AF_INET6, address, &six) != 1) {
+        snprintf(ret_key, 64, "%s", address);
+        return;
+    }
+    if (IN6_IS_ADDR_V4MAPPED(&six))
+        snprintf(ret_key, 64, "%u.%u.%u.%u", six.s6_addr[12], six.s6_addr[13], six.s6_addr[14], six.s6_addr[15]);
+    else
+        snprintf(ret_key, 64, "%02x%02x:%02x%02x:%02x%02x:%02x%02x::/64", six.s6_addr[0], six.s6_addr[1], six.s6_addr[2], six.s6_addr[3],
+                 six.s6_addr[4], six.s6_addr[5], six.s6_addr[6], six.s6_addr[7]);
+}
