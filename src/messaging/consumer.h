@@ -11,7 +11,8 @@
 #include "messaging/event.h"
 
 /* The effect of one event, inside a transaction (see database.h for what a body may do). 0; -EBADMSG: it can never be handled (dead
- * letter at once); other negatives: tried again with back-off, then dead letter. */
+ * letter at once); an engine's outage (-EAGAIN, -ETIMEDOUT, -ENOSPC, -EIO): again, and not counted; other negatives: tried again with
+ * back-off, then dead letter. */
 typedef int event_effect(struct transaction *tx, void *context, const struct event *event, const struct queue_message *message);
 
 struct event_handler {
@@ -31,6 +32,9 @@ int consume_queue(struct database *database, struct queue *queue, const char *qu
  * behind it (table parked_events) until it is sent again or dropped. */
 int consume_stream(struct database *database, struct stream *stream, const char *group, const char *const *topics,
                    const struct event_handler *handler, struct err *err);
+
+/* Ends what works on that database by itself (retries of parked events): after stream_stop, before database_close. */
+FIBER_FN void messaging_stop(struct database *database);
 
 /* Deletes inbox rows older than 8 days and idempotency rows older than 24 h in small batches; called by the skeleton every minute. */
 FIBER_FN int messaging_clean(struct database *database);

@@ -80,6 +80,16 @@ int outbox_add(struct transaction *tx, struct outbox_entry *entry)
                     entry->correlation_id, entry->reply_to, entry->event.traceparent, &body, entry->event.time_wall_ms);
 }
 
+int outbox_add_again(struct transaction *tx, const char *queue, const char *event_id, const char *correlation_id, const char *reply_to,
+                     const char *traceparent, struct text body)
+{
+    transaction_after_commit(tx, wake_relays, transaction_database(tx));
+    return sql_run(tx,
+                   "INSERT INTO outbox_queue (lane, destination, key, event_id, correlation_id, reply_to, traceparent, body, created_at) "
+                   "VALUES (?1, ?2, '', ?3, ?4, ?5, ?6, ?7, ?8)",
+                   "itttttsi", (int64_t)lane_of(event_id), queue, event_id, correlation_id, reply_to, traceparent, &body, clock_wall_ms());
+}
+
 /* ---- one round of a relay ---- */
 
 struct round {

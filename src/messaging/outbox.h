@@ -25,6 +25,10 @@ struct outbox_entry {
 /* Inside a body, after the aggregate's row is locked. Wakes the relay after the commit. */
 int outbox_add(struct transaction *tx, struct outbox_entry *entry);
 
+/* A queue's message that exists already (a dead letter that is sent again). */
+int outbox_add_again(struct transaction *tx, const char *queue, const char *event_id, const char *correlation_id, const char *reply_to,
+                     const char *traceparent, struct text body);
+
 struct outbox_relay;
 /* Starts relays for this database on the calling worker: woken after commits, polling every 250 ms. */
 int outbox_relay_start(struct database *database, const char *service, struct queue *queue, struct stream *stream,
