@@ -235,6 +235,8 @@ static FIBER_FN void stop_all(void)
     if (process.stream)
         stream_stop(process.stream);
     for (unsigned i = process.service_count; i-- > 0;) {
+        if (process.services[i]->engines.database)
+            messaging_stop(process.services[i]->engines.database);
         registry_close(process.services[i]);
         if (process.services[i]->started)
             process.services[i]->service->stop(process.services[i]->context);
