@@ -1,0 +1,220 @@
+/*
+ * Arenas: a chain of blocks that grows at its head, and a list of deferred calls that lives in the blocks. Not thread-safe: an arena
+ * belongs to one fiber. A few first blocks are kept by each thread, since every request takes one; not under a sanitizer, which shall see
+ * each use after the end.
+ */
+#include "base/arena.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <stdalign.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_SIZE 4096
+#define BLOCK_SIZE_MAX (64 * 1024)
+#define SPARE_MAX 64
+#if defined(__SANITIZE_ADDRESS__)
+#define KEEP_SPARES 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define KEEP_SPARES 0
+#endif
+#endif
+#ifndef KEEP_SPARES
+#define KEEP_SPARES 1
+#endif
+
+struct block {
+    struct block *older;
+    size_t size; /* of `bytes` */
+    alignas(max_align_t) char bytes[];
+};
+
+struct deferred {
+    struct deferred *earlier;
+    void (*run)(void *arg);
+    void *arg;
+};
+
+struct arena {
+    struct block *newest;
+    size_t used; /* of newest */
+    struct deferred *deferred;
+};
+
+_Thread_local jmp_buf *memory_rescue;
+static _Thread_local struct block *spare;
+static _Thread_local unsigned spare_count;
+
+void memory_short(void)
+{
+    if (!memory_rescue)
+        log_fatal("out of memory", NULL);
+    _longjmp(*memory_rescue, 1);
+}
+
+static size_t round_up(size_t size)
+{
+    return (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+}
+
+static struct block *block_new(size_t size)
+{
+    struct block *block = spare;
+    if (block && size <= BLOCK_SIZE) {
+        spare = block->older;
+        spare_count--;
+    } else {
+        if (size > SIZE_MAX - sizeof *block)
+            return NULL;
+        block = memory_get(sizeof *block + size);
+        if (!block)
+            return NULL;
+        block->size = size;
+    }
+    block->older = NULL;
+    return block;
+}
+
+static void block_free(struct block *block)
+{
+    if (KEEP_SPARES && block->size == BLOCK_SIZE && spare_count < SPARE_MAX) {
+        block->older = spare;
+        spare = block;
+        spare_count++;
+        return;
+    }
+    free(block);
+}
+
+/* The arena itself lies at the start of its first block. */
+struct arena *arena_new(void)
+{
+    struct block *block = block_new(BLOCK_SIZE);
+    if (!block)
+        return NULL;
+    struct arena *arena = (struct arena *)block->bytes;
+    *arena = (struct arena){.newest = block, .used = round_up(sizeof *arena)};
+    return arena;
+}
+
+/* A deferred call may still allocate and defer. */
+static void run_deferred(struct arena *arena)
+{
+    while (arena->deferred) {
+        struct deferred *last = arena->deferred;
+        arena->deferred = last->earlier;
+        last->run(last->arg);
+    }
+}
+
+void arena_reset(struct arena *arena)
+{
+    run_deferred(arena);
+    while (arena->newest->older) {
+        struct block *older = arena->newest->older;
+        block_free(arena->newest);
+        arena->newest = older;
+    }
+    arena->used = round_up(sizeof *arena);
+}
+
+void arena_free(struct arena *arena)
+{
+    if (!arena)
+        return;
+    arena_reset(arena);
+    block_free(arena->newest);
+}
+
+/* NULL when memory is short. Sizes double, so that a large answer takes few blocks. */
+static void *take(struct arena *arena, size_t size)
+{
+    size_t rounded = round_up(size);
+    if (rounded < size)
+        return NULL;
+    if (arena->newest->size - arena->used < rounded) {
+        size_t next = arena->newest->size * 2 > BLOCK_SIZE_MAX ? BLOCK_SIZE_MAX : arena->newest->size * 2;
+        struct block *block = block_new(rounded > next ? rounded : next);
+        if (!block)
+            return NULL;
+        block->older = arena->newest;
+        arena->newest = block;
+        arena->used = 0;
+    }
+    void *at = arena->newest->bytes + arena->used;
+    arena->used += rounded;
+    return at;
+}
+
+static void *take_or_end(struct arena *arena, size_t size)
+{
+    void *at = take(arena, size);
+    if (!at)
+        memory_short();
+    return at;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    return memset(take_or_end(arena, size), 0, size);
+}
+
+char *arena_copy(struct arena *arena, const void *at, size_t size)
+{
+    if (size == SIZE_MAX)
+        memory_short();
+    char *copy = take_or_end(arena, size + 1);
+    if (size)
+        memcpy(copy, at, size);
+    copy[size] = 0;
+    return copy;
+}
+
+char *arena_strdup(struct arena *arena, const char *string)
+{
+    return string ? arena_copy(arena, string, strlen(string)) : NULL;
+}
+
+char *arena_vprintf(struct arena *arena, const char *format, va_list arguments)
+{
+    va_list again;
+    va_copy(again, arguments);
+    char small[256];
+    int size = vsnprintf(small, sizeof small, format, arguments);
+    char *text;
+    if (size >= 0 && (size_t)size < sizeof small) {
+        text = arena_copy(arena, small, (size_t)size);
+    } else {
+        text = take_or_end(arena, size < 0 ? 1 : (size_t)size + 1);
+        *text = 0;
+        if (size > 0)
+            vsnprintf(text, (size_t)size + 1, format, again);
+    }
+    va_end(again);
+    return text;
+}
+
+char *arena_printf(struct arena *arena, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = arena_vprintf(arena, format, arguments);
+    va_end(arguments);
+    return text;
+}
+
+void arena_defer(struct arena *arena, void (*run)(void *arg), void *arg)
+{
+    struct deferred *deferred = take(arena, sizeof *deferred);
+    if (!deferred) {
+        run(arg); /* nobody else would give it back */
+        memory_short();
+    }
+    *deferred = (struct deferred){.earlier = arena->deferred, .run = run, .arg = arg};
+    arena->deferred = deferred;
+}

@@ -1,0 +1,169 @@
+/*
+ * JSON on jansson, with what it does not check by itself: a limit on depth before it recurses (its own limit of 2,048 would overrun a
+ * fiber's stack), and integers beyond 64 bits, which it refuses as malformed although they are only too large.
+ */
+#include "base/json.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define INT64_DIGITS 18 /* any integer of so many digits fits */
+
+/* What one pass over the source finds without parsing it. */
+struct scan {
+    bool too_deep;
+    unsigned long_integers;
+};
+
+static bool is_number_byte(char c)
+{
+    return (c >= '0' && c <= '9') || c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-';
+}
+
+/* The number that begins at `at`: its end, and whether it is an integer that may not fit. */
+static size_t scan_number(struct text source, size_t at, bool *ret_long)
+{
+    size_t digits = 0;
+    bool integer = true;
+    for (; at < source.size && is_number_byte(source.at[at]); at++) {
+        if (source.at[at] >= '0' && source.at[at] <= '9')
+            digits++;
+        else if (source.at[at] != '-')
+            integer = false;
+    }
+    *ret_long = integer && digits > INT64_DIGITS;
+    return at;
+}
+
+/* The first byte behind the string whose opening quote is at `at`. */
+static size_t scan_string(struct text source, size_t at)
+{
+    for (at++; at < source.size; at++) {
+        if (source.at[at] == '\\')
+            at++;
+        else if (source.at[at] == '"')
+            return at + 1;
+    }
+    return source.size;
+}
+
+/* With `out`, copies the source and makes each long integer a real by ".0". */
+static struct scan scan(struct text source, struct buffer *out)
+{
+    struct scan found = {0};
+    unsigned depth = 0;
+    for (size_t at = 0; at < source.size;) {
+        char c = source.at[at];
+        size_t end = at + 1;
+        bool is_long = false;
+        if (c == '"')
+            end = scan_string(source, at);
+        else if (c == '-' || (c >= '0' && c <= '9'))
+            end = scan_number(source, at, &is_long);
+        else if (c == '[' || c == '{')
+            found.too_deep |= ++depth > JSON_DEPTH_MAX;
+        else if ((c == ']' || c == '}') && depth)
+            depth--;
+        found.long_integers += is_long;
+        if (out)
+            buffer_add(out, source.at + at, end - at);
+        if (out && is_long)
+            buffer_add_string(out, ".0");
+        at = end;
+    }
+    return found;
+}
+
+static void free_buffer(void *arg)
+{
+    buffer_fini(arg);
+}
+
+int json_parse(struct arena *arena, struct text source, json_t **ret_tree, struct err *err)
+{
+    struct scan found = scan(source, NULL);
+    if (found.too_deep)
+        return err_set(err, -EINVAL, "nested deeper than %d levels", JSON_DEPTH_MAX);
+    if (found.long_integers) {
+        struct buffer *reals = arena_alloc(arena, sizeof *reals);
+        arena_defer(arena, free_buffer, reals);
+        scan(source, reals);
+        if (reals->failed)
+            memory_short();
+        source = (struct text){reals->at, reals->size};
+    }
+    json_error_t error = {0};
+    json_t *tree = json_loadb(source.size ? source.at : "", source.size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    if (!tree && !error.text[0])
+        memory_short();
+    if (!tree)
+        return err_set(err, -EINVAL, "line %d, column %d: %s", error.line, error.column, error.text);
+    *ret_tree = json_keep(arena, tree);
+    return 0;
+}
+
+static void release(void *arg)
+{
+    json_decref(arg);
+}
+
+json_t *json_keep(struct arena *arena, json_t *tree)
+{
+    if (!tree)
+        memory_short();
+    arena_defer(arena, release, tree);
+    return tree;
+}
+
+json_t *json_make(struct arena *arena, const char *format, ...)
+{
+    json_error_t error = {0};
+    va_list arguments;
+    va_start(arguments, format);
+    json_t *tree = json_vpack_ex(&error, 0, format, arguments);
+    va_end(arguments);
+    enum json_error_code code = tree ? json_error_unknown : json_error_code(&error);
+    if (!tree && (code == json_error_invalid_format || code == json_error_null_value)) {
+        fprintf(stderr, "json_make: %s in %s\n", error.text, format);
+        abort();
+    }
+    /* What else fails is memory, or bytes of somebody outside that are no UTF-8: either way this piece of work ends. */
+    return json_keep(arena, tree);
+}
+
+char *json_print(struct arena *arena, const json_t *tree, size_t *ret_size)
+{
+    /* Nothing waits between here and the copy, so one room a thread does for most. */
+    static _Thread_local char small[4096];
+    size_t size = json_dumpb(tree, small, sizeof small, JSON_COMPACT | JSON_ENCODE_ANY);
+    if (!size)
+        memory_short();
+    char *text;
+    if (size <= sizeof small) {
+        text = arena_copy(arena, small, size);
+    } else {
+        text = arena_alloc(arena, size + 1);
+        if (json_dumpb(tree, text, size, JSON_COMPACT | JSON_ENCODE_ANY) != size)
+            memory_short();
+    }
+    if (ret_size)
+        *ret_size = size;
+    return text;
+}
+
+const char *json_get_string(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+int64_t json_get_integer(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+bool json_get_bool(const json_t *object, const char *key)
+{
+    return json_is_true(json_object_get(object, key));
+}
