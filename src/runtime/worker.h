@@ -39,12 +39,23 @@ int worker_start_fiber(struct worker *worker, const char *name, void (*run)(void
  * memory (the fiber carries its own link). */
 void fiber_wake_from_thread(struct fiber *fiber);
 
-/* A one-shot timer on this worker's loop, for code that is not on a fiber. Embedded in the owner; timer_stop before it goes. */
+/* As worker_post for callers that embed the message: never fails, needs no memory. `mail` must live until `run` is called and must not be
+ * under way already. After the worker has ended it is never called. */
+struct mail {
+    struct mail *next;
+    void (*run)(void *arg);
+    void *arg;
+};
+void worker_send(struct worker *worker, struct mail *mail);
+
+/* A one-shot timer on this worker's loop, for code that is not on a fiber. Embedded in the owner; timer_stop before it goes. Zero-initialise;
+ * starting one that runs moves it. Starting and stopping need no memory. */
 struct timer {
     int64_t due_mono_ms;
     void (*run)(void *arg);
     void *arg;
-    unsigned place; /* in the worker's heap; 0: not running */
+    unsigned place; /* 1 while running */
+    struct timer *child, *next, *previous; /* in the worker's pairing heap; `previous` of a first child is its parent */
 };
 void timer_start(struct timer *timer, int64_t due_mono_ms, void (*run)(void *arg), void *arg);
 void timer_stop(struct timer *timer);
