@@ -83,8 +83,8 @@ describe('micro front ends', () => {
       throw new Error('bug');
     };
     runtime.loadRemote.mockResolvedValue({ default: Broken });
-    draw(<RemotePage name="operations" title="Operations" />);
-    expect(await screen.findByText('Operations can’t be shown right now')).toBeTruthy();
+    draw(<RemotePage name="functions" title="Functions" />);
+    expect(await screen.findByText('Functions can’t be shown right now')).toBeTruthy();
     noise.mockRestore();
   });
 
