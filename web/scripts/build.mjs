@@ -19,17 +19,27 @@ for (const name of names) {
   if (name === 'docs') buildDocs();
   else await build(configOf(name));
 }
-if (names.includes('shell')) fs.renameSync(path.join(OUTPUT, 'shell', 'index.html'), path.join(OUTPUT, 'index.html'));
+if (names.includes('shell')) placePage();
 writeManifest();
 await compressAll(OUTPUT);
 console.log(`web: ${names.join(', ')} built into ${path.relative(process.cwd(), OUTPUT)}`);
 
+/** The page belongs to the root; its typeface is fetched with it, so that no text is drawn twice. */
+function placePage() {
+  const folder = path.join(OUTPUT, 'assets', 'shell');
+  const font = fs.readdirSync(folder).find((file) => file.endsWith('.woff2'));
+  const link = `<link rel="preload" as="font" type="font/woff2" crossorigin href="/assets/shell/${font}" />`;
+  const page = fs.readFileSync(path.join(folder, 'index.html'), 'utf8').replace('</title>', `</title>\n    ${link}`);
+  fs.writeFileSync(path.join(OUTPUT, 'index.html'), page);
+  fs.rmSync(path.join(folder, 'index.html'));
+}
+
 function writeManifest() {
   const remotes = {};
   for (const name of REMOTES) {
-    const folder = path.join(OUTPUT, name);
+    const folder = path.join(OUTPUT, 'assets', name);
     const entry = fs.existsSync(folder) && fs.readdirSync(folder).find((file) => /^entry-.*\.js$/.test(file));
-    if (entry) remotes[name] = { entry: `/${name}/${entry}` };
+    if (entry) remotes[name] = { entry: `/assets/${name}/${entry}` };
   }
   fs.writeFileSync(path.join(OUTPUT, 'manifest.json'), `${JSON.stringify({ remotes }, null, 2)}\n`);
 }

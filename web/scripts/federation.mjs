@@ -17,7 +17,7 @@ export function configOf(name) {
   return {
     root: fileURLToPath(new URL(`../${name}`, import.meta.url)),
     configFile: false,
-    base: `/${name}/`,
+    base: `/assets/${name}/`,
     logLevel: 'warn',
     plugins: [
       react(),
@@ -31,7 +31,8 @@ export function configOf(name) {
       }),
     ],
     build: {
-      outDir: `${OUTPUT}/${name}`,
+      outDir: `${OUTPUT}/assets/${name}`,
+      assetsDir: '',
       emptyOutDir: true,
       target: 'es2022',
       modulePreload: { polyfill: false },

@@ -69,7 +69,7 @@ function oversize() {
   if (!fs.existsSync(path.join(OUTPUT, 'index.html'))) return ['not built: run scripts/web first'];
   let bytes = 0;
   for (const name of ['shell', 'authentication']) {
-    for (const file of filesUnder(path.join(OUTPUT, name))) {
+    for (const file of filesUnder(path.join(OUTPUT, 'assets', name))) {
       if (file.endsWith('.js')) bytes += fs.statSync(fs.existsSync(`${file}.br`) ? `${file}.br` : file).size;
     }
   }

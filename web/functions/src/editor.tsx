@@ -36,7 +36,7 @@ export function Editor({ value, label, onChange }: { value: string; label: strin
     const editor = new EditorView({ parent: place.current!, state: EditorState.create({ doc: first.current, extensions: [
       lineNumbers(), history(), indentOnInput(), bracketMatching(), highlightActiveLine(), javascript(), syntaxHighlighting(COLOURS), LOOK,
       keymap.of([...defaultKeymap, ...historyKeymap, indentWithTab]),
-      EditorView.contentAttributes.of({ 'aria-label': label }),
+      EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }),
       EditorView.updateListener.of((update) => update.docChanged && change.current(update.state.doc.toString())),
     ] }) });
     view.current = editor;

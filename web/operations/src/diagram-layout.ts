@@ -4,8 +4,8 @@ import type { OperationsStatus } from '@purser/api';
 export interface Box { id: string; column: number; title: string; text: string; state: string; x: number; y: number; width: number; height: number }
 export interface Line { from: Box; to: Box; busy: boolean }
 
-const COLUMN_X = [0, 250, 560, 870];
-const WIDTHS = [170, 210, 220, 190];
+const COLUMN_X = [0, 245, 540, 880];
+const WIDTHS = [170, 200, 245, 180];
 const HEIGHT = 54;
 const GAP = 14;
 

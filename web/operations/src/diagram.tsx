@@ -6,7 +6,7 @@ import type { Box, Line } from './diagram-layout';
 const STATE_COLOURS: Record<string, string> = {
   up: 'var(--mantine-color-harbor-5)', degraded: 'var(--mantine-color-brass-5)', draining: 'var(--mantine-color-blue-5)', down: 'var(--mantine-color-red-6)',
 };
-const HEADINGS = [['Gateway', 0], ['Services', 250], ['Queues and topics', 560], ['Engines', 870]] as const;
+const HEADINGS = [['Gateway', 0], ['Services', 245], ['Queues and topics', 540], ['Engines', 880]] as const;
 const TOP = 34;
 
 export function Diagram({ status }: { status: OperationsStatus }) {

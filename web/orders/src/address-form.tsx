@@ -5,13 +5,13 @@ export interface Address { name: string; line1: string; line2: string; city: str
 
 export const NO_ADDRESS: Address = { name: '', line1: '', line2: '', city: '', postal_code: '', country: '' };
 
-const FIELDS: { key: keyof Address; label: string; auto: string; span: number; required: boolean; max: number }[] = [
-  { key: 'name', label: 'Recipient', auto: 'name', span: 12, required: true, max: 200 },
-  { key: 'line1', label: 'Street and number', auto: 'address-line1', span: 12, required: true, max: 200 },
-  { key: 'line2', label: 'More (optional)', auto: 'address-line2', span: 12, required: false, max: 200 },
-  { key: 'postal_code', label: 'Postal code', auto: 'postal-code', span: 4, required: true, max: 20 },
-  { key: 'city', label: 'City', auto: 'address-level2', span: 5, required: true, max: 100 },
-  { key: 'country', label: 'Country', auto: 'country', span: 3, required: true, max: 2 },
+const FIELDS: { key: keyof Address; label: string; auto: string; span: number; phone: number; required: boolean; max: number }[] = [
+  { key: 'name', label: 'Recipient', auto: 'name', span: 12, phone: 12, required: true, max: 200 },
+  { key: 'line1', label: 'Street and number', auto: 'address-line1', span: 12, phone: 12, required: true, max: 200 },
+  { key: 'line2', label: 'More (optional)', auto: 'address-line2', span: 12, phone: 12, required: false, max: 200 },
+  { key: 'postal_code', label: 'Postal code', auto: 'postal-code', span: 4, phone: 5, required: true, max: 20 },
+  { key: 'city', label: 'City', auto: 'address-level2', span: 5, phone: 7, required: true, max: 100 },
+  { key: 'country', label: 'Country', auto: 'country', span: 3, phone: 6, required: true, max: 2 },
 ];
 
 /** The address to send, null for none, or what is missing in a half-filled one. */
@@ -32,7 +32,7 @@ export function AddressForm({ value, errors, onChange }: { value: Address; error
   return (
     <Grid gap="sm">
       {FIELDS.map((field) => (
-        <Grid.Col key={field.key} span={{ base: field.span === 3 ? 6 : field.span === 4 ? 6 : 12, xs: field.span }}>
+        <Grid.Col key={field.key} span={{ base: field.phone, xs: field.span }}>
           <TextInput size="sm" label={field.label} autoComplete={`shipping ${field.auto}`} maxLength={field.max} value={value[field.key]}
             error={errors[field.key]} onChange={(event) => onChange({ ...value, [field.key]: event.currentTarget.value })} />
         </Grid.Col>

@@ -1,7 +1,7 @@
 /** The catalogue as its keepers see it. */
 import { useState } from 'react';
 import type { Product } from '@purser/api';
-import { Button, Card, EmptyState, ErrorState, formatMoney, formatNumber, Group, Icon, LoadMore, Modal, Page, PageHeader, Skeleton, Stack, Table, Text } from '@purser/ui';
+import { Button, Card, EmptyState, ErrorState, formatMoney, formatNumber, Group, Icon, LoadMore, Modal, Page, PageHeader, Skeleton, Stack, Table, Text, VisuallyHidden } from '@purser/ui';
 import { LineThumb } from './line-thumb';
 import { ProductForm } from './product-form';
 import { useProducts } from './requests';
@@ -27,9 +27,9 @@ function Body({ pages, onEdit }: { pages: ReturnType<typeof useProducts>; onEdit
   const products = pages.data.pages.flatMap((page) => page.data);
   if (products.length === 0) return <EmptyState icon="receipt" title="No products yet" text="Add the first one." />;
   return (
-    <Table.ScrollContainer minWidth={560}>
+    <Table.ScrollContainer minWidth={560} type="native" tabIndex={0} role="region" aria-label="Products">
       <Table horizontalSpacing="lg">
-        <Table.Thead><Table.Tr><Table.Th>Product</Table.Th><Table.Th ta="right">Price</Table.Th><Table.Th ta="right">Stock</Table.Th><Table.Th><span className="numeric" aria-label="Actions" /></Table.Th></Table.Tr></Table.Thead>
+        <Table.Thead><Table.Tr><Table.Th>Product</Table.Th><Table.Th ta="right">Price</Table.Th><Table.Th ta="right">Stock</Table.Th><Table.Th><VisuallyHidden>Actions</VisuallyHidden></Table.Th></Table.Tr></Table.Thead>
         <Table.Tbody>
           {products.map((product) => (
             <Table.Tr key={product.sku}>

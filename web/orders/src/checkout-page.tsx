@@ -53,7 +53,7 @@ export function CheckoutPage() {
           </Stack>
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 5 }}>
-          <Card pos={{ md: 'sticky' }} top={84}>
+          <Card pos={{ md: 'sticky' }} top={{ md: 84 }}>
             <Stack>
               <Title order={2}>Your order</Title>
               <Lines basket={basket} errors={lineErrors(error, sent)} />

@@ -2,7 +2,7 @@
 import { signOut, useSession } from '@purser/api';
 import {
   ActionIcon, Avatar, Button, Icon, Link, Menu, Skeleton, Text, UnstyledButton, useComputedColorScheme, useLocation,
-  useMantineColorScheme, useNavigate,
+  useMantineColorScheme, useNavigate, VisuallyHidden,
 } from '@purser/ui';
 
 export function SchemeButton() {
@@ -32,7 +32,8 @@ export function AccountMenu() {
   return (
     <Menu position="bottom-end" width={220} shadow="md">
       <Menu.Target>
-        <UnstyledButton aria-label={`Account of ${session.user.name}`} style={{ borderRadius: '50%' }}>
+        <UnstyledButton style={{ borderRadius: '50%' }}>
+          <VisuallyHidden>Account of {session.user.name}</VisuallyHidden>
           <Avatar name={session.user.name} color="harbor" variant="filled" size={36} alt="" />
         </UnstyledButton>
       </Menu.Target>

@@ -12,7 +12,7 @@ export function Application() {
       <QueryClientProvider client={client}>
         <BrowserRouter>
           <Effects />
-          <Notifications position="top-right" limit={4} />
+          <Notifications position="bottom-right" limit={4} />
           <Frame />
         </BrowserRouter>
       </QueryClientProvider>

@@ -33,7 +33,7 @@ export function ProductArt({ sku, height = 150 }: { sku: string; height?: number
 function Shape({ kind, turn, light, mid }: { kind: number; turn: number; light: string; mid: string }) {
   const spin = `rotate(${turn} 120 75)`;
   if (kind === 0) {
-    return <g fill="none" stroke={light} strokeWidth="7" opacity="0.9">{[14, 30, 46, 62].map((r) => <circle key={r} cx="120" cy="75" r={r} strokeOpacity={1 - r / 90} />)}</g>;
+    return <g transform={`translate(${(turn % 90) - 45} ${(turn % 50) - 25})`} fill="none" stroke={light} strokeWidth="7" opacity="0.9">{[14, 30, 46, 62].map((r) => <circle key={r} cx="120" cy="75" r={r} strokeOpacity={1 - r / 90} />)}</g>;
   }
   if (kind === 1) {
     return <g transform={spin}><circle cx="120" cy="75" r="46" fill={light} opacity="0.92" /><path d="M74 75a46 46 0 0 0 92 0Z" fill={mid} /></g>;

@@ -14,7 +14,7 @@ const dark: MantineColorsTuple = [
 
 export const theme = createTheme({
   primaryColor: 'harbor',
-  primaryShade: { light: 7, dark: 4 },
+  primaryShade: 7,
   autoContrast: true,
   luminanceThreshold: 0.34,
   colors: { harbor, brass, dark },
@@ -30,6 +30,10 @@ export const theme = createTheme({
     Button: { defaultProps: { radius: 'md' } },
     Badge: { defaultProps: { variant: 'light', radius: 'sm' } },
     Modal: { defaultProps: { centered: true, radius: 'lg' } },
+    Notification: {
+      defaultProps: { closeButtonProps: { 'aria-label': 'Dismiss' }, radius: 'lg', withBorder: true },
+      styles: { description: { color: 'var(--mantine-color-dimmed)' } },
+    },
     Table: { defaultProps: { verticalSpacing: 'sm' } },
     TextInput: { defaultProps: { size: 'md' } },
     PasswordInput: { defaultProps: { size: 'md' } },
