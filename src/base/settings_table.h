@@ -40,6 +40,11 @@
     X(callback_secret, TEXT, "purser-sandbox", 0, 0, 0, "signs the sandbox's callbacks (HMAC-SHA-256)")                 \
     X(pricing_function, TEXT, "", 0, 0, 1, "function that is asked for the total of an order; empty: sum of its lines") \
     X(functions, FLAG, "on", 0, 0, 0, "whether a function service belongs to this system")                              \
+    X(function_host, TEXT, "", 0, 0, 0, "the executable that runs functions; empty: purser-function-host beside this one")\
+    X(function_processes, NUMBER, "32", 1, 500, 0, "processes of all functions at once")                                \
+    X(function_queue, NUMBER, "1000", 1, 100000, 0, "calls that may wait for one function, then 429")                   \
+    X(function_wait, DURATION, "5s", 10, 30000, 0, "longest wait of a call for its process, then 429")                  \
+    X(function_idle, DURATION, "60s", 100, 86400000, 0, "a process that was not used for so long ends")                 \
     X(web, TEXT, "", 0, 0, 0, "folder of the built web app; empty: build/web beside the executable; off")               \
     X(cors_origins, TEXT, "", 0, 0, 1, "comma-separated origins that may call from a browser")                          \
     X(trusted_proxies, TEXT, "", 0, 0, 1, "comma-separated addresses or networks whose X-Forwarded-For counts")         \

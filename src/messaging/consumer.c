@@ -199,6 +199,13 @@ static void handle_dead(void *context, struct queue_delivery *batch, unsigned co
         batch[i].verdict = code == 0 ? QUEUE_ACK : QUEUE_AGAIN;
 }
 
+static int consume_dead(struct consumption *consumption, struct queue *queue, const char *queue_name, struct err *err)
+{
+    struct queue_consumer consumer = {
+        .queue = queue_name, .batch_max = BATCH_MAX, .prefetch = PREFETCH, .dead_letters = true, .handle = handle_dead, .context = consumption};
+    return queue_consume(queue, &consumer, err);
+}
+
 int consume_queue(struct database *database, struct queue *queue, const char *queue_name, const struct event_handler *handler,
                   struct err *err)
 {
@@ -208,11 +215,14 @@ int consume_queue(struct database *database, struct queue *queue, const char *qu
     struct queue_consumer consumer = {
         .queue = queue_name, .batch_max = BATCH_MAX, .prefetch = PREFETCH, .handle = handle_queue, .context = consumption};
     int code = queue_consume(queue, &consumer, err);
-    if (code < 0)
-        return code;
-    consumer.dead_letters = true;
-    consumer.handle = handle_dead;
-    return queue_consume(queue, &consumer, err);
+    return code < 0 ? code : consume_dead(consumption, queue, queue_name, err);
+}
+
+int consume_dead_letters(struct database *database, struct queue *queue, const char *queue_name, const char *name, struct err *err)
+{
+    struct event_handler handler = {.name = name};
+    struct consumption *consumption = consumption_new(database, &handler);
+    return consumption ? consume_dead(consumption, queue, queue_name, err) : err_set(err, -ENOMEM, "out of memory");
 }
 
 /* ---- topics ---- */

@@ -28,6 +28,8 @@ struct event_handler {
 /* One queue. Dead letters of it are taken into the service's table dead_letters. */
 int consume_queue(struct database *database, struct queue *queue, const char *queue_name, const struct event_handler *handler,
                   struct err *err);
+/* The dead letters of a queue whose messages are handled otherwise, into the service's table under that consumer's name. */
+int consume_dead_letters(struct database *database, struct queue *queue, const char *queue_name, const char *consumer, struct err *err);
 /* Topics by a group. An event that fails `retry_limit` times parks its key: it becomes a dead letter, and later events of its key wait
  * behind it (table parked_events) until it is sent again or dropped. */
 int consume_stream(struct database *database, struct stream *stream, const char *group, const char *const *topics,

@@ -1,0 +1,229 @@
+/*
+ * The consumers of functions.invocations. A job is run first and then settled in one transaction, which does nothing the second time; the message
+ * is acknowledged after that. A function may so run twice for one cause, but its result has its effect once. What fails is tried again with
+ * growing pauses, then becomes a dead letter.
+ */
+#include "functions/hooks.h"
+
+#include "base/log.h"
+#include "base/uuid.h"
+#include "contracts/names.h"
+#include "contracts/payments.h"
+#include "functions/call.h"
+#include "messaging/consumer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Jobs run side by side: consumers × the most that one takes at once. */
+#define CONSUMERS 4
+#define BATCH_MAX 4
+
+static void refuse(struct queue_delivery *delivery, enum queue_verdict verdict, const char *why)
+{
+    delivery->verdict = verdict;
+    snprintf(delivery->error, sizeof(delivery->error), "%.*s", (int)sizeof(delivery->error) - 1, why);
+}
+
+/* It did not run: another time, which does not count as an attempt. */
+static bool learnt_nothing(const struct call_outcome *outcome)
+{
+    return outcome->kind == OUTCOME_BUSY || outcome->kind == OUTCOME_UNAVAILABLE;
+}
+
+static FIBER_FN void settle_invocation(struct database *database, struct queue_delivery *delivery, const char *id,
+                                       const struct call_outcome *outcome)
+{
+    bool good = outcome->kind == OUTCOME_SUCCEEDED;
+    struct stored_invocation done = {
+        .id = id,
+        .status = good ? "succeeded" : "failed",
+        .result = good ? arena_copy(fiber_arena(), outcome->result.at, outcome->result.size) : NULL,
+        .error = good ? NULL : json_print(fiber_arena(), call_error(fiber_arena(), outcome), NULL),
+        .logs = json_print(fiber_arena(), outcome->logs, NULL),
+        .duration_us = outcome->duration_us,
+        .version = outcome->version,
+    };
+    if (store_invocation_finish(database, &done))
+        refuse(delivery, QUEUE_AGAIN, "the outcome could not be stored");
+    else
+        delivery->verdict = QUEUE_ACK;
+}
+
+static FIBER_FN void run_invocation(struct database *database, struct queue_delivery *delivery, const char *name, const char *id)
+{
+    struct stored_invocation invocation;
+    struct call_outcome outcome = {.kind = OUTCOME_GONE, .message = "There is no such function.", .logs = json_keep(fiber_arena(), json_array())};
+    int error = store_invocation(database, id, &invocation);
+    if (error == -ENOENT || (!error && invocation.finished)) {
+        delivery->verdict = QUEUE_ACK;
+        return;
+    }
+    if (error) {
+        refuse(delivery, QUEUE_AGAIN, "the call could not be read");
+        return;
+    }
+    struct pool_entry *entry = pool_entry_find(name);
+    struct call_request request = {.event = text_of(invocation.event), .cause = "async", .request_id = id};
+    if (entry)
+        call_function(database, entry, &request, &outcome);
+    if (learnt_nothing(&outcome))
+        refuse(delivery, QUEUE_AGAIN, outcome.message);
+    else
+        settle_invocation(database, delivery, id, &outcome);
+}
+
+/* The notification that a hook returned, for the user whom the event is about. NULL: none. */
+static struct outbox_entry *notification_of(const char *name, json_t *event, json_t *data, const struct call_outcome *outcome)
+{
+    struct hook_notification notification;
+    const char *user_id = json_get_string(data, "user_id");
+    struct arena *arena = fiber_arena();
+    if (!rules_notification_of(outcome->value, &notification))
+        return NULL;
+    if (!user_id || !uuid_is_valid(user_id)) {
+        log_warn("a hook's notification has nobody to go to", "{s:s}", "function", name);
+        return NULL;
+    }
+    struct notification_request request = {
+        .user_id = user_id,
+        .type = arena_printf(arena, "function.%s", name),
+        .title = notification.title,
+        .body = notification.body,
+        .data = notification.data,
+    };
+    struct outbox_entry *entry = arena_alloc(arena, sizeof(*entry));
+    *entry = (struct outbox_entry){
+        .kind = OUTBOX_QUEUE,
+        .destination = QUEUE_NOTIFICATIONS,
+        .key = user_id,
+        .event = {
+            .source = SOURCE_FUNCTIONS,
+            .type = EVENT_NOTIFICATION_REQUESTED,
+            .subject = name,
+            .causation_id = json_get_string(event, "id"),
+            .traceparent = json_get_string(event, "traceparent"),
+            .data = notification_request_encode(arena, &request),
+        },
+    };
+    return entry;
+}
+
+static FIBER_FN void run_hook(struct database *database, struct queue_delivery *delivery, const char *name, const char *trigger,
+                              json_t *event)
+{
+    struct call_outcome outcome = {.kind = OUTCOME_GONE};
+    struct arena *arena = fiber_arena();
+    const char *cause = json_get_string(event, "id");
+    json_t *data = json_object_get(event, "data");
+    bool done = false;
+    size_t event_size, data_size;
+    int error = store_hook_was_done(database, cause, name, &done);
+    struct pool_entry *entry = pool_entry_find(name);
+    char *event_text = json_print(arena, event, &event_size), *data_text = json_print(arena, data ? data : json_null(), &data_size);
+    struct call_request request = {
+        .event = {data_text, data_size},
+        .cause = trigger,
+        .message = {event_text, event_size},
+        .request_id = cause,
+    };
+    if (!error && !done && entry)
+        call_function(database, entry, &request, &outcome);
+    if (!error && outcome.kind == OUTCOME_SUCCEEDED && !done && entry)
+        error = store_hook_done(database, cause, name, notification_of(name, event, data, &outcome));
+    if (error)
+        refuse(delivery, QUEUE_AGAIN, "the outcome could not be stored");
+    else if (learnt_nothing(&outcome))
+        refuse(delivery, QUEUE_AGAIN, outcome.message);
+    else if (done || outcome.kind == OUTCOME_SUCCEEDED || outcome.kind == OUTCOME_GONE)
+        delivery->verdict = QUEUE_ACK;
+    else
+        refuse(delivery, QUEUE_RETRY, arena_printf(arena, "%s: %s", name, outcome.message));
+}
+
+static FIBER_FN void run_job(struct database *database, struct queue_delivery *delivery)
+{
+    struct event job;
+    struct err err;
+    if (event_parse(fiber_arena(), delivery->message.body, &job, &err)) {
+        refuse(delivery, QUEUE_DEAD, err.message);
+        return;
+    }
+    const char *name = json_get_string(job.data, "name"), *id = json_get_string(job.data, "invocation_id");
+    const char *trigger = json_get_string(job.data, "trigger");
+    json_t *event = json_object_get(job.data, "event");
+    if (name && id)
+        run_invocation(database, delivery, name, id);
+    else if (name && trigger && json_get_string(event, "id"))
+        run_hook(database, delivery, name, trigger, event);
+    else
+        refuse(delivery, QUEUE_DEAD, "the job names no call and no event");
+}
+
+/* A batch runs side by side, a fiber each. */
+struct batch {
+    struct database *database;
+    struct fiber *waiter;
+    unsigned left;
+};
+
+struct job {
+    struct batch *batch;
+    struct queue_delivery *delivery;
+};
+
+static void end_job(struct batch *batch)
+{
+    if (--batch->left == 0)
+        fiber_wake(batch->waiter);
+}
+
+static FIBER_FN void job_fiber(void *arg)
+{
+    struct job *job = arg;
+    run_job(job->batch->database, job->delivery);
+    end_job(job->batch);
+}
+
+static void job_abandoned(void *arg)
+{
+    struct job *job = arg;
+    refuse(job->delivery, QUEUE_RETRY, "out of memory");
+    end_job(job->batch);
+}
+
+static FIBER_FN void run_batch(void *context, struct queue_delivery *deliveries, unsigned count)
+{
+    struct functions_context *functions = context;
+    struct job jobs[BATCH_MAX];
+    /* One more than there are jobs: it cannot come to nought before all have been started. */
+    struct batch batch = {functions->engines->database, fiber_self(), count + 1};
+    for (unsigned i = 0; i < count; i++) {
+        jobs[i] = (struct job){&batch, &deliveries[i]};
+        struct fiber_options options = {.name = "function job", .run = job_fiber, .arg = &jobs[i], .abandoned = job_abandoned};
+        if (fiber_start_with(&options, NULL)) {
+            refuse(&deliveries[i], QUEUE_RETRY, "out of memory");
+            batch.left--;
+        }
+    }
+    if (--batch.left)
+        fiber_wait_uninterrupted();
+}
+
+FIBER_FN int workers_consume(struct functions_context *context, struct err *err)
+{
+    struct queue_consumer consumer = {
+        .queue = QUEUE_INVOCATIONS,
+        .batch_max = BATCH_MAX,
+        .prefetch = BATCH_MAX * 2,
+        .handle = run_batch,
+        .context = context,
+    };
+    int error = 0;
+    for (unsigned i = 0; i < CONSUMERS && !error; i++)
+        error = queue_consume(context->engines->queue, &consumer, err);
+    if (error)
+        return error;
+    return consume_dead_letters(context->engines->database, context->engines->queue, QUEUE_INVOCATIONS, "functions.invocations", err);
+}
