@@ -1,0 +1,34 @@
+/*
+ * Who asks: access tokens verified once and remembered, revoked sessions refused at once. Keys come from the user service's key set;
+ * revocations by the cache's channel `sessions`, by asking the user service where that may have missed one.
+ */
+#ifndef PURSER_GATEWAY_AUTHENTICATE_H
+#define PURSER_GATEWAY_AUTHENTICATE_H
+
+#include "base/err.h"
+#include "engines/cache.h"
+#include "http/message.h"
+
+/* On a fiber of worker 0; starts the fiber that keeps keys and revocations fresh. */
+FIBER_FN int authenticate_start(struct cache *cache, struct err *err);
+void authenticate_stop(void);
+
+/* The token of a request: Authorization: Bearer, or, for WebSockets, the sub-protocol bearer.<jwt>. Empty when there is none. */
+struct text authenticate_token(const struct http_request *request);
+
+enum authenticate_result {
+    AUTHENTICATE_OK,
+    AUTHENTICATE_EXPIRED,
+    AUTHENTICATE_INVALID,
+    AUTHENTICATE_UNAVAILABLE, /* the keys can't be had */
+};
+/* Whether this worker has verified the token before and it is still good: no signature is computed. Fills the identity (arena). */
+bool authenticate_known(struct http_request *request, struct text token);
+/* Verifies; may fetch the key set once for an unknown key (with a cool-down). Fills request->identity when OK; else says why. */
+FIBER_FN enum authenticate_result authenticate_verify(struct http_request *request, struct text token, const char **ret_why);
+/* Whether the session has been ended (and is known here to have been). */
+bool authenticate_is_revoked(const char *session_id);
+/* Calls `ended(session_id)` on every worker's loop... of the subscriber's choice: on worker 0, for each revocation heard. One listener. */
+void authenticate_on_revoked(void (*ended)(const char *session_id));
+
+#endif
