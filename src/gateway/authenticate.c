@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/settings.h"
+#include "contracts/sessions.h"
 #include "gateway/revocations.h"
 #include "http/problem.h"
 #include "runtime/worker.h"
@@ -247,16 +248,15 @@ static void take_number(int64_t number)
         last_number = number;
 }
 
-/* {"number": N, "session_id": "…"} */
 static void on_message(void *unused, const char *channel, struct text message)
 {
     (void)unused, (void)channel;
     json_error_t error;
     json_t *said = json_loadb(message.at, message.size, JSON_REJECT_DUPLICATES, &error);
-    const char *session_id = json_get_string(said, "session_id");
-    if (session_id) {
-        take_number(json_get_integer(said, "number"));
-        heard(session_id);
+    struct session_ended ended;
+    if (said && session_ended_decode(said, &ended) == 0) {
+        take_number(ended.number);
+        heard(ended.session_id);
     }
     json_decref(said);
     if (must_ask && background)
@@ -282,14 +282,14 @@ static FIBER_FN int ask_for_revocations(void)
         int error = service_ask("users", "GET", target, NULL, &status, &answer);
         if (error || status != 200)
             return error ? error : -EPROTO;
-        json_t *list = json_object_get(answer, "revocations");
+        json_t *list = json_object_get(answer, "data");
         json_array_foreach(list, i, item) {
-            int64_t number = json_get_integer(item, "number");
-            const char *session_id = json_get_string(item, "session_id");
-            if (session_id)
-                heard(session_id);
-            if (number > last_number)
-                last_number = number;
+            struct session_ended ended;
+            if (session_ended_decode(item, &ended))
+                continue;
+            heard(ended.session_id);
+            if (ended.number > last_number)
+                last_number = ended.number;
         }
         if (!json_array_size(list))
             return 0;
@@ -355,7 +355,7 @@ static FIBER_FN void background_fiber(void *unused)
 
 FIBER_FN int authenticate_start(struct cache *the_cache, struct err *err)
 {
-    struct cache_subscription subscription = {.pattern = "sessions", .message = on_message, .reconnected = on_reconnect};
+    struct cache_subscription subscription = {.pattern = CHANNEL_SESSIONS, .message = on_message, .reconnected = on_reconnect};
     cache = the_cache;
     must_ask = true;
     heard_mono_ms = clock_mono_ms();

@@ -28,7 +28,7 @@ bool authenticate_known(struct http_request *request, struct text token);
 FIBER_FN enum authenticate_result authenticate_verify(struct http_request *request, struct text token, const char **ret_why);
 /* Whether the session has been ended (and is known here to have been). */
 bool authenticate_is_revoked(const char *session_id);
-/* Calls `ended(session_id)` on every worker's loop... of the subscriber's choice: on worker 0, for each revocation heard. One listener. */
+/* One listener, called on worker 0 for each ended session as it becomes known. */
 void authenticate_on_revoked(void (*ended)(const char *session_id));
 
 #endif

@@ -72,7 +72,7 @@ static void answer_ready(struct http_response *response)
     }
     for (unsigned i = 0; i < notes_count; i++)
         json_array_append_new(said, json_string(notes[i]));
-    const char *status = is_draining ? "draining" : database_away ? "unavailable" : json_array_size(missing) ? "degraded" : "ready";
+    const char *status = is_draining ? "draining" : database_away ? "unavailable" : json_array_size(missing) ? "degraded" : "ok";
     json_t *body = json_make(arena, "{s:s, s:O, s:O}", "status", status, "missing", missing, "notes", said);
     respond_json(response, is_draining || database_away ? 503 : 200, body);
     if (response->status == 503)

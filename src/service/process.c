@@ -10,6 +10,7 @@
 #include "http/problem.h"
 #include "runtime/signals.h"
 #include "runtime/worker.h"
+#include "service/common_routes.h"
 #include "service/control.h"
 #include "service/health.h"
 #include "service/internal.h"
@@ -108,7 +109,7 @@ static FIBER_FN void handle_apart(void *context, struct http_request *request, s
     if (health_answer(request, response))
         return;
     if (entry->service->answers_anyone || internal_accept(request, response))
-        router_handle(entry->router, request, response);
+        service_handle(entry, request, response);
 }
 
 static FIBER_FN int listen_apart(struct running_service *entry, struct err *err)
@@ -152,7 +153,9 @@ static FIBER_FN int start_service(const struct service *service, struct err *err
         return error;
     entry->started = true;
     entry->router = router_new(service->routes, entry->context);
-    if (!entry->router)
+    entry->common = common_router_new(entry);
+    entry->started_mono_ms = clock_mono_ms();
+    if (!entry->router || !entry->common)
         return err_set(err, -ENOMEM, "out of memory");
     registry_open(entry);
     return process.plan->front || process.plan->job ? 0 : listen_apart(entry, err);

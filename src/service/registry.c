@@ -5,6 +5,7 @@
 #include "service/registry.h"
 
 #include "http/problem.h"
+#include "service/common_routes.h"
 #include "service/upstream.h"
 
 #include <assert.h>
@@ -56,7 +57,7 @@ FIBER_FN void service_call(const char *service, struct http_request *request, st
 {
     struct running_service *here = find_open(service);
     if (here) {
-        router_handle(here->router, request, response);
+        service_handle(here, request, response);
         return;
     }
     struct upstream *upstream = upstream_of(service);

@@ -3,6 +3,7 @@
 #define PURSER_SERVICE_REGISTRY_H
 
 #include "http/server.h"
+#include "messaging/consumer.h"
 #include "messaging/outbox.h"
 #include "service/service.h"
 
@@ -13,6 +14,8 @@ struct running_service {
     struct service_engines engines;
     struct outbox_relay *relay;
     struct router *router;
+    struct router *common; /* what the skeleton answers for it */
+    int64_t started_mono_ms;
     struct http_server *server; /* NULL behind a front door in the same process */
     void *context;
     bool started; /* its start hook succeeded */

@@ -1,0 +1,24 @@
+/* Paths by their first segment below /api/v1. */
+#include "gateway/routes.h"
+
+static const struct {
+    const char *segment, *service;
+} table[] = {
+    {"auth", "users"},       {"users", "users"},       {"products", "orders"},
+    {"orders", "orders"},    {"payments", "payments"}, {"notifications", "notifications"},
+    {"functions", "functions"},
+};
+
+const char *routes_service_of(struct text path)
+{
+    struct text prefix = text_of("/api/v1/"), segment;
+    if (!text_starts(path, prefix))
+        return NULL;
+    struct text rest = {path.at + prefix.size, path.size - prefix.size};
+    if (!text_split(&rest, '/', &segment))
+        return NULL;
+    for (unsigned i = 0; i < sizeof table / sizeof *table; i++)
+        if (text_equal(segment, text_of(table[i].segment)))
+            return table[i].service;
+    return NULL;
+}

@@ -1,0 +1,91 @@
+/* Status and dead letters of a service. */
+#include "service/common_routes.h"
+
+#include "base/clock.h"
+#include "base/settings.h"
+#include "http/problem.h"
+#include "service/health.h"
+#include "service/process.h"
+
+#include <unistd.h>
+
+static FIBER_FN void list(void *context, struct http_request *request, struct http_response *response)
+{
+    dead_letters_list(&((struct running_service *)context)->engines.dead_letters, request, response);
+}
+
+static FIBER_FN void retry(void *context, struct http_request *request, struct http_response *response)
+{
+    dead_letters_retry(&((struct running_service *)context)->engines.dead_letters, request, response);
+}
+
+static FIBER_FN void drop(void *context, struct http_request *request, struct http_response *response)
+{
+    dead_letters_drop(&((struct running_service *)context)->engines.dead_letters, request, response);
+}
+
+static int count_dead(struct transaction *tx, void *arg)
+{
+    struct rows rows;
+    int code = sql_query(tx, &rows, "SELECT count(*) FROM dead_letters", "");
+    if (code == 0)
+        *(int64_t *)arg = rows_integer(&rows, 0, 0);
+    return code;
+}
+
+static FIBER_FN void add_messages(struct running_service *entry, struct arena *arena, json_t *object)
+{
+    int64_t rows = 0, oldest_ms = 0, dead = 0;
+    if (!entry->service->has_outbox || !database_is_up(entry->engines.database))
+        return;
+    if (outbox_backlog(entry->engines.database, &rows, &oldest_ms) == 0)
+        json_object_set(object, "outbox", json_make(arena, "{s:s, s:I, s:I}", "service", entry->service->name, "backlog", (json_int_t)rows,
+                                                    "oldest_ms", (json_int_t)oldest_ms));
+    if (database_scan(entry->engines.database, count_dead, &dead) == 0)
+        json_object_set_new(object, "dead_letters", json_integer(dead));
+}
+
+/* Queues and topics belong to no one service: each process tells what it sees, and whoever asks takes one of each name. */
+static FIBER_FN void add_engines(struct running_service *entry, struct arena *arena, json_t *object)
+{
+    json_t *queues = NULL, *topics = NULL;
+    if (entry->engines.queue && queue_is_up(entry->engines.queue) && queue_depths(entry->engines.queue, arena, &queues) == 0)
+        json_object_set(object, "queues", queues);
+    if (entry->engines.stream && stream_is_up(entry->engines.stream) && stream_lags(entry->engines.stream, arena, &topics) == 0)
+        json_object_set(object, "lags", topics);
+    json_object_set(object, "engines", health_engines(arena));
+}
+
+static FIBER_FN void status(void *context, struct http_request *request, struct http_response *response)
+{
+    struct running_service *entry = context;
+    json_t *object = json_make(request->arena, "{s:s, s:s, s:i, s:I}", "name", entry->service->name, "state",
+                               process_is_draining() ? "draining" : "up", "pid", (int)getpid(), "uptime_s",
+                               (json_int_t)((clock_mono_ms() - entry->started_mono_ms) / 1000));
+    if (entry->service->has_database) {
+        add_messages(entry, request->arena, object);
+        add_engines(entry, request->arena, object);
+    }
+    if (entry->service->status)
+        entry->service->status(entry->context, request->arena, object);
+    respond_json(response, 200, object);
+}
+
+static const struct route routes[] = {
+    {HTTP_GET, "/internal/status", ROUTE_INTERNAL, status},
+    {HTTP_GET, "/internal/dead-letters", ROUTE_INTERNAL, list},
+    {HTTP_POST, "/internal/dead-letters/{id}/retry", ROUTE_INTERNAL, retry},
+    {HTTP_DELETE, "/internal/dead-letters/{id}", ROUTE_INTERNAL, drop},
+    {0},
+};
+
+FIBER_FN void service_handle(struct running_service *entry, struct http_request *request, struct http_response *response)
+{
+    bool common = text_equal(request->path, text_of("/internal/status")) || text_starts(request->path, text_of("/internal/dead-letters"));
+    router_handle(common && entry->service->has_database ? entry->common : entry->router, request, response);
+}
+
+struct router *common_router_new(struct running_service *entry)
+{
+    return router_new(routes, entry);
+}
