@@ -1,0 +1,209 @@
+/* The cache port, against the adapter of PURSER_CACHE_URL. */
+#include "engines/cache.h"
+#include "port_case.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+static struct cache *cache;
+
+static bool is_up(void *arg)
+{
+    return cache_is_up(cache);
+}
+
+static void open_cache(void)
+{
+    struct err err = {0};
+    if (cache_open(&cache, &err) < 0)
+        case_failed(__FILE__, __LINE__, err.message);
+    case_until(is_up, NULL);
+}
+
+/* ---- values and expiry ---- */
+
+static bool is_gone(void *arg)
+{
+    struct text value;
+    return cache_get(cache, arg, fiber_arena(), &value) == -ENOENT;
+}
+
+static void values(void *arg)
+{
+    struct text value, bytes = {"a\0b\r\n\377", 6};
+    const char *key = case_name("key"), *other = case_name("other");
+    open_cache();
+    check_equal(cache_get(cache, key, fiber_arena(), &value), -ENOENT);
+    check_equal(cache_set(cache, key, bytes, 60000), 0);
+    check_equal(cache_set(cache, other, text_of(""), 60000), 0);
+    check_equal(cache_get(cache, key, fiber_arena(), &value), 0);
+    check(text_equal(value, bytes) && value.at[value.size] == 0);
+    check_equal(cache_get(cache, other, fiber_arena(), &value), 0);
+    check_equal(value.size, 0);
+    check_equal(cache_set(cache, key, text_of("new"), 60000), 0);
+    check_equal(cache_get(cache, key, fiber_arena(), &value), 0);
+    check(text_equal(value, text_of("new")));
+    check_equal(cache_delete(cache, key), 0);
+    check_equal(cache_delete(cache, key), 0);
+    check_equal(cache_get(cache, key, fiber_arena(), &value), -ENOENT);
+    check_equal(cache_set(cache, key, text_of("short"), 30), 0);
+    case_until(is_gone, (void *)key);
+    cache_close(cache);
+}
+
+static void test_values(void **state)
+{
+    case_run(values, NULL);
+}
+
+/* ---- counters ---- */
+
+struct count {
+    const char *key;
+    _Atomic int highest;
+};
+
+static void add_some(void *arg)
+{
+    struct count *count = arg;
+    for (int i = 0; i < 25; i++) {
+        int64_t value;
+        check_equal(cache_add(cache, count->key, 2, 60000, &value), 0);
+        int highest = atomic_load(&count->highest);
+        while (value > highest && !atomic_compare_exchange_weak(&count->highest, &highest, (int)value))
+            ;
+    }
+}
+
+static void counters(void *arg)
+{
+    struct count count = {.key = case_name("count")};
+    int64_t value;
+    const char *brief = case_name("brief");
+    open_cache();
+    case_crowd(16, add_some, &count);
+    check_equal(atomic_load(&count.highest), 16 * 25 * 2);
+    check_equal(cache_add(cache, count.key, -800, 60000, &value), 0);
+    check_equal(value, 0);
+    check_equal(cache_add(cache, brief, 5, 40, &value), 0);
+    check_equal(value, 5);
+    case_until(is_gone, (void *)brief);
+    check_equal(cache_add(cache, brief, 1, 60000, &value), 0);
+    check_equal(value, 1);
+    cache_close(cache);
+}
+
+static void test_counters(void **state)
+{
+    case_run(counters, NULL);
+}
+
+/* ---- publish and subscribe ---- */
+
+struct ear {
+    _Atomic int heard, unexpected;
+    struct worker *worker;
+    const char *channel;
+};
+
+static void hear(void *context, const char *channel, struct text message)
+{
+    struct ear *ear = context;
+    check(worker_self() == ear->worker);
+    check(!fiber_self());
+    if (!strcmp(channel, ear->channel) && text_equal(message, text_of("hello")))
+        atomic_fetch_add(&ear->heard, 1);
+    else
+        atomic_fetch_add(&ear->unexpected, 1);
+}
+
+static char *pattern_of(const char *prefix)
+{
+    size_t size = strlen(prefix) + 2;
+    char *pattern = malloc(size);
+    check(pattern);
+    snprintf(pattern, size, "%s*", prefix);
+    return pattern;
+}
+
+static void subscribe_here(void *arg)
+{
+    struct ear *ears = arg;
+    ears[0].worker = ears[1].worker = worker_self();
+    struct cache_subscription exact = {.pattern = ears[0].channel, .message = hear, .context = &ears[0]};
+    struct cache_subscription prefix = {.pattern = pattern_of(ears[1].channel), .message = hear, .context = &ears[1]};
+    check_equal(cache_subscribe(cache, &exact), 0);
+    check_equal(cache_subscribe(cache, &prefix), 0);
+    atomic_fetch_add(&ears[2].heard, 1);
+}
+
+
+/* A subscription takes a moment with an engine elsewhere: publishes until everybody has heard. */
+static bool has_heard(void *arg)
+{
+    struct ear *ears = arg;
+    check_equal(cache_publish(cache, ears[0].channel, text_of("hello")), 0);
+    fiber_sleep(5);
+    return atomic_load(&ears[0].heard) && atomic_load(&ears[1].heard) && atomic_load(&ears[3].heard) && atomic_load(&ears[4].heard);
+}
+
+static void publishing(void *arg)
+{
+    static struct ear ears[6];
+    const char *channel = case_name("channel");
+    for (int i = 0; i < 6; i++)
+        ears[i].channel = channel;
+    open_cache();
+    for (unsigned i = 0; i < 2; i++)
+        check_equal(worker_start_fiber(worker_at(i), "subscribe", subscribe_here, &ears[3 * i]), 0);
+    case_until_count(&ears[2].heard, 1);
+    case_until_count(&ears[5].heard, 1);
+    check_equal(cache_publish(cache, "somebody-else", text_of("hello")), 0);
+    case_until(has_heard, ears);
+    for (int i = 0; i < 6; i++)
+        check_equal(atomic_load(&ears[i].unexpected), 0);
+    cache_close(cache);
+}
+
+static void test_publishing(void **state)
+{
+    case_run(publishing, NULL);
+}
+
+/* ---- many keys: bounded, and what was just written is there ---- */
+
+static void many(void *arg)
+{
+    char big[4000], key[64];
+    struct text value;
+    const char *prefix = case_name("many");
+    memset(big, 'x', sizeof big);
+    open_cache();
+    for (int i = 0; i < 20000; i++) {
+        snprintf(key, sizeof key, "%s-%d", prefix, i);
+        check_equal(cache_set(cache, key, (struct text){big, sizeof big}, 20000), 0);
+        if (i % 1000 == 0) {
+            check_equal(cache_get(cache, key, fiber_arena(), &value), 0);
+            check_equal(value.size, sizeof big);
+        }
+    }
+    cache_close(cache);
+}
+
+static void test_many(void **state)
+{
+    case_run(many, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_counters),
+        cmocka_unit_test(test_publishing),
+        cmocka_unit_test(test_many),
+    };
+    case_settings();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
