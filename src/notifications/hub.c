@@ -1,0 +1,198 @@
+/*
+ * Which sockets a push concerns. Every worker subscribes to the channels for itself and keeps a table of its own sockets, so that no lock is needed.
+ * While the cache is away, and once after it came back, a round each second looks into the log for every socket.
+ */
+#include "notifications/hub.h"
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "contracts/sessions.h"
+#include "notifications/listener.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS 4096
+#define ROUND_MS 1000
+#define FIBERS_MAX 128
+
+static struct hub {
+    struct notifications *notifications;
+    struct listener *buckets[BUCKETS];
+    unsigned round;
+    bool stale;            /* pushes may have been missed */
+    struct fiber *watcher; /* NULL once it has ended */
+} *hubs[WORKER_MAX];
+
+static bool stopping;
+static struct gauge *open_sockets;
+
+static struct hub *hub_self(void)
+{
+    return hubs[worker_index(worker_self())];
+}
+
+static struct listener **bucket_of(struct hub *hub, const char *user_id)
+{
+    uint32_t hash = 2166136261u;
+    for (const char *at = user_id; *at; at++)
+        hash = (hash ^ (unsigned char)*at) * 16777619u;
+    return &hub->buckets[hash % BUCKETS];
+}
+
+void hub_add(struct listener *listener)
+{
+    struct listener **bucket = bucket_of(hub_self(), listener->user_id);
+    listener->next = *bucket;
+    *bucket = listener;
+    gauge_add(open_sockets, 1);
+}
+
+void hub_remove(struct listener *listener)
+{
+    struct listener **at = bucket_of(hub_self(), listener->user_id);
+    while (*at != listener)
+        at = &(*at)->next;
+    *at = listener->next;
+    gauge_add(open_sockets, -1);
+}
+
+unsigned hub_count(void)
+{
+    return (unsigned)gauge_value(open_sockets);
+}
+
+/* ---- channels ---- */
+
+static void on_push(void *context, const char *channel, struct text message)
+{
+    struct hub *hub = context;
+    struct push push;
+    const char *user_id = channel + sizeof CHANNEL_NOTIFY - 1;
+    if (push_parse(message, &push))
+        return;
+    for (struct listener *at = *bucket_of(hub, user_id), *next; at; at = next) {
+        next = at->next;
+        if (strcmp(at->user_id, user_id) == 0)
+            listener_push(at, &push);
+    }
+}
+
+static void end_session(struct hub *hub, const struct session_ended *ended)
+{
+    for (struct listener *at = *bucket_of(hub, ended->user_id), *next; at; at = next) {
+        next = at->next;
+        if (strcmp(at->session_id, ended->session_id) == 0)
+            listener_close(at, WS_CLOSE_UNAUTHORIZED, "the session has ended");
+    }
+}
+
+static void on_session_ended(void *context, const char *channel, struct text message)
+{
+    struct session_ended ended;
+    json_t *tree;
+    struct arena *arena = arena_new();
+    if (!arena)
+        return;
+    if (json_parse(arena, message, &tree, NULL) == 0 && session_ended_decode(tree, &ended) == 0)
+        end_session(context, &ended);
+    arena_free(arena);
+}
+
+static void on_reconnect(void *context)
+{
+    struct hub *hub = context;
+    hub->stale = true;
+}
+
+/* ---- rounds ---- */
+
+/* The next socket that this round has not seen; sockets come and go while the round waits. */
+static struct listener *next_of_round(struct hub *hub, unsigned bucket)
+{
+    struct listener *at = hub->buckets[bucket];
+    while (at && at->round == hub->round)
+        at = at->next;
+    return at;
+}
+
+static FIBER_FN void look_at_all(struct hub *hub)
+{
+    struct listener *at;
+    hub->round++;
+    for (unsigned bucket = 0; bucket < BUCKETS; bucket++)
+        while (!stopping && (at = next_of_round(hub, bucket))) {
+            at->round = hub->round;
+            listener_check(at);
+            while (fiber_count() > FIBERS_MAX && fiber_sleep(1) == 0)
+                ;
+        }
+}
+
+static FIBER_FN void watch(void *arg)
+{
+    struct hub *hub = arg;
+    while (!stopping && fiber_sleep(ROUND_MS) == 0) {
+        arena_reset(fiber_arena());
+        bool away = !cache_is_up(hub->notifications->engines.cache);
+        if (away || hub->stale) {
+            hub->stale = away;
+            look_at_all(hub);
+        }
+    }
+    hub->watcher = NULL;
+}
+
+/* ---- start and stop ---- */
+
+static int subscribe(struct hub *hub)
+{
+    struct cache *cache = hub->notifications->engines.cache;
+    const struct cache_subscription pushes = {.pattern = CHANNEL_NOTIFY "*", .message = on_push, .reconnected = on_reconnect, .context = hub};
+    const struct cache_subscription sessions = {.pattern = CHANNEL_SESSIONS, .message = on_session_ended, .context = hub};
+    int error = cache_subscribe(cache, &pushes);
+    return error ? error : cache_subscribe(cache, &sessions);
+}
+
+static void start_here(void *arg)
+{
+    struct hub *hub = arg;
+    struct fiber_options options = {.name = "notifications.watch", .run = watch, .arg = hub};
+    if (subscribe(hub) || fiber_start_with(&options, &hub->watcher))
+        log_fatal("cannot subscribe to pushes", NULL);
+}
+
+int hub_start(struct notifications *notifications, struct err *err)
+{
+    open_sockets = gauge_get("purser_websockets", NULL, "open WebSockets of notifications");
+    stopping = false;
+    for (unsigned i = 0; i < worker_count(); i++) {
+        struct hub *hub = calloc(1, sizeof *hub);
+        if (!hub)
+            return err_set(err, -ENOMEM, "out of memory");
+        hub->notifications = notifications;
+        hubs[i] = hub;
+        if (worker_at(i) == worker_self())
+            start_here(hub);
+        else if (worker_post(worker_at(i), start_here, hub))
+            return err_set(err, -ENOMEM, "out of memory");
+    }
+    return 0;
+}
+
+static void stop_here(void *arg)
+{
+    struct hub *hub = arg;
+    if (hub->watcher)
+        fiber_cancel(hub->watcher);
+}
+
+/* Subscriptions end with the cache; the hubs stay, since a last push may be on its way. */
+FIBER_FN void hub_stop(void)
+{
+    stopping = true;
+    for (unsigned i = 0; i < worker_count(); i++)
+        if (hubs[i])
+            worker_post(worker_at(i), stop_here, hubs[i]);
+}

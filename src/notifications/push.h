@@ -1,0 +1,19 @@
+/* Pushes: how one instance tells the sockets of all instances what happened to a user's notifications. They are hints: one that is lost is made good
+ * from the log. */
+#ifndef PURSER_NOTIFICATIONS_PUSH_H
+#define PURSER_NOTIFICATIONS_PUSH_H
+
+#include "base/json.h"
+#include "engines/cache.h"
+
+/* Tells that `event` (a frame for the client) happened; seq of a new notification, else 0. Failure is none of the caller's business. */
+FIBER_FN void push_publish(struct cache *cache, const char *user_id, int64_t seq, int64_t unread, const json_t *event);
+
+struct push {
+    int64_t seq, unread;
+    struct text frame; /* JSON text as the client gets it */
+};
+/* 0 or -EBADMSG. `frame` points into `message`. */
+int push_parse(struct text message, struct push *ret_push);
+
+#endif

@@ -1,0 +1,46 @@
+/* The notification service: the log of what users are told, and the sockets that hear it live. */
+#include "notifications/service.h"
+
+#include "notifications/hub.h"
+#include "notifications/notifications.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static FIBER_FN int start(struct service_engines *engines, void **ret_context, struct err *err)
+{
+    struct notifications *notifications = calloc(1, sizeof *notifications);
+    if (!notifications)
+        return err_set(err, -ENOMEM, "out of memory");
+    notifications->engines = *engines;
+    int error = hub_start(notifications, err);
+    if (!error)
+        error = workers_consume(notifications, err);
+    if (!error)
+        *ret_context = notifications;
+    return error;
+}
+
+/* What sockets hold stays until the process ends, which is soon. */
+static FIBER_FN void stop(void *context)
+{
+    (void)context;
+    hub_stop();
+}
+
+static FIBER_FN void status(void *context, struct arena *arena, json_t *object)
+{
+    (void)context;
+    (void)arena;
+    json_object_set_new(object, "websockets", json_integer(hub_count()));
+}
+
+const struct service notifications_service = {
+    .name = "notifications",
+    .routes = notifications_routes,
+    .has_database = true,
+    .has_outbox = true,
+    .start = start,
+    .stop = stop,
+    .status = status,
+};
