@@ -19,7 +19,7 @@ export function Bell() {
       <VisuallyHidden role="status">{count > 0 ? `${count} unread notifications` : ''}</VisuallyHidden>
       <Drawer opened={opened} onClose={close} position="right" size="md" closeButtonProps={{ 'aria-label': 'Close' }}
         title={<Group gap="sm"><Text fw={680} fz="lg">Notifications</Text><LiveDot /></Group>}>
-        <Stack>
+        <Stack pt="xs">
           <Group justify="space-between"><MarkAllButton /><Anchor component={Link} to="/notifications" onClick={close} size="sm">All notifications</Anchor></Group>
           <NotificationList limit={15} onOpen={close} />
         </Stack>

@@ -45,9 +45,9 @@ function Panel({ title, heads, children }: { title: string; heads: string[]; chi
   return (
     <Card>
       <Title order={2} mb="sm">{title}</Title>
-      <Table.ScrollContainer minWidth={320} type="native" tabIndex={0} role="region" aria-label={title}>
+      <Table.ScrollContainer minWidth={300} type="native" tabIndex={0} role="region" aria-label={title}>
         <Table>
-          <Table.Thead><Table.Tr>{heads.map((head, index) => <Table.Th key={head} ta={index === 0 ? 'left' : 'right'}>{head}</Table.Th>)}</Table.Tr></Table.Thead>
+          <Table.Thead><Table.Tr>{heads.map((head, index) => <Table.Th key={head} style={{ whiteSpace: 'nowrap' }} ta={index === 0 ? 'left' : 'right'}>{head}</Table.Th>)}</Table.Tr></Table.Thead>
           <Table.Tbody>{children}</Table.Tbody>
         </Table>
       </Table.ScrollContainer>

@@ -45,21 +45,21 @@ function Row({ order }: { order: OrderSummary }) {
   return (
     <Card component="li" padding={0} className="lift">
       <Link to={`/orders/${order.id}`} className="row-link">
-        <Group justify="space-between" p="md" wrap="nowrap" mih={76}>
-          <Stack gap={2} miw={0}>
-            <Text fw={650} className="row-title" truncate>{summary === '' ? `Order ${shortId(order.id)}` : summary}</Text>
-            <Text size="sm" c="dimmed">{shortId(order.id)} · <RelativeTime time={order.created_at} /></Text>
-          </Stack>
-          <Group gap="md" justify="flex-end" style={{ flexShrink: 0 }} maw={{ base: 150, sm: 'none' }}>
-            <OrderStatusBadge status={order.status} />
-            <Text fw={650} className="numeric" miw={84} ta="right">{formatMoney(order.total, order.currency)}</Text>
+        <Stack gap={6} p="md">
+          <Group justify="space-between" wrap="nowrap">
+            <Text fw={650} className="row-title" truncate miw={0}>{summary === '' ? `Order ${shortId(order.id)}` : summary}</Text>
+            <Text fw={650} className="numeric" style={{ flexShrink: 0 }}>{formatMoney(order.total, order.currency)}</Text>
           </Group>
-        </Group>
+          <Group justify="space-between" wrap="nowrap">
+            <Text size="sm" c="dimmed" truncate miw={0}>{shortId(order.id)} · <RelativeTime time={order.created_at} /></Text>
+            <OrderStatusBadge status={order.status} />
+          </Group>
+        </Stack>
       </Link>
     </Card>
   );
 }
 
 function Waiting() {
-  return <Stack gap="sm" role="status" aria-label="Loading">{[0, 1, 2, 3, 4].map((n) => <Skeleton key={n} height={78} radius="lg" />)}</Stack>;
+  return <Stack gap="sm" role="status" aria-label="Loading">{[0, 1, 2, 3, 4].map((n) => <Skeleton key={n} height={89} radius="lg" />)}</Stack>;
 }

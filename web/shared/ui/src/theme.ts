@@ -28,7 +28,7 @@ export const theme = createTheme({
     Card: { defaultProps: { withBorder: true, radius: 'lg', padding: 'lg' } },
     Paper: { defaultProps: { radius: 'lg' } },
     Button: { defaultProps: { radius: 'md' } },
-    Badge: { defaultProps: { variant: 'light', radius: 'sm' } },
+    Badge: { defaultProps: { variant: 'light', radius: 'sm' }, styles: { root: { minWidth: 'max-content' } } },
     Modal: { defaultProps: { centered: true, radius: 'lg' } },
     Notification: {
       defaultProps: { closeButtonProps: { 'aria-label': 'Dismiss' }, radius: 'lg', withBorder: true },
