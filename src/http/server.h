@@ -25,7 +25,7 @@ const char *http_server_address(const struct http_server *server);
 /* New requests get Connection: close; new connections are taken until `accept_ms` have passed, then listeners close. WebSockets
  * are told 1012, spread over `spread_ms`. */
 void http_server_drain(struct http_server *server, int64_t accept_ms, int64_t spread_ms);
-/* Requests at work plus open upgraded connections, over all workers. */
+/* Connections with a request or an answer under way, and upgraded ones, over all workers. */
 unsigned http_server_in_flight(const struct http_server *server);
 unsigned http_server_connections(const struct http_server *server);
 

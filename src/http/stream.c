@@ -5,6 +5,7 @@
 #include "http/stream.h"
 
 #include "base/clock.h"
+#include "base/memory.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -141,7 +142,7 @@ static void on_written(uv_write_t *write, int status)
 /* Hands everything that waits to the system. */
 static int fly(struct stream *stream)
 {
-    struct stream_flight *flight = malloc(sizeof *flight);
+    struct stream_flight *flight = memory_get(sizeof *flight);
     if (!flight)
         return -ENOMEM;
     flight->bytes = stream->waiting;

@@ -1,0 +1,476 @@
+/*
+ * A client's connection: bytes in, whole requests out, one at a time and in order. It is a small machine: reading a head, reading a body, a
+ * request at work, lingering after the last answer, or taken over. A fiber exists in the third state alone; in the first, between
+ * requests, no buffer either.
+ *
+ * What comes while a request is at work is kept up to a limit, then the system keeps it. A client that stops sending (a half close) still
+ * gets its answer, but its fiber is cancelled soon after, since most such clients are gone; a broken connection cancels at once.
+ */
+#include "http/connection.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/settings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define IDLE_MS 75000
+#define LINGER_MS 2000
+#define HANG_UP_MS 2000
+#define WRITE_MS 30000 /* without the client taking anything */
+#define PIPELINE_MAX (64 * 1024)
+
+static struct connection *connection_of(struct stream *stream)
+{
+    return (struct connection *)((char *)stream - offsetof(struct connection, stream));
+}
+
+/* Whether anything of a client's request or our answer is under way. */
+static void count_busy(struct connection *connection)
+{
+    bool idle = connection->state == CONNECTION_HEAD && !connection->in.size && !stream_queued(&connection->stream);
+    bool busy = !idle && !connection->stream.closing;
+    busy |= connection->state == CONNECTION_WORK;
+    if (busy == connection->counted)
+        return;
+    connection->counted = busy;
+    struct listener *listener = connection->listener;
+    __atomic_store_n(&listener->busy, busy ? listener->busy + 1 : listener->busy - 1, __ATOMIC_RELAXED);
+}
+
+/* By when something has to happen. */
+static void set_due(struct connection *connection, bool moved)
+{
+    int64_t now = clock_mono_ms();
+    struct stream *stream = &connection->stream;
+    if (connection->state == CONNECTION_WORK)
+        stream_set_due(stream, connection->ended ? now + HANG_UP_MS : 0);
+    else if (stream_queued(stream))
+        stream_set_due(stream, now + WRITE_MS);
+    else if (connection->state == CONNECTION_BODY || (connection->state == CONNECTION_HEAD && connection->in.size)) {
+        if (moved || !stream->due_mono_ms)
+            stream_set_due(stream, now + settings_duration_ms("head_timeout"));
+    } else if (connection->state == CONNECTION_HEAD) {
+        stream_set_due(stream, now + IDLE_MS);
+    }
+}
+
+/* ---- the last answer ---- */
+
+/* Tells the client that no more comes, and reads on for a while: closing with bytes unread would reset what is on its way to it. */
+static void linger(struct connection *connection)
+{
+    if (connection->ended && !stream_queued(&connection->stream)) {
+        stream_close(&connection->stream);
+        return;
+    }
+    connection->state = CONNECTION_LINGER;
+    buffer_fini(&connection->in);
+    stream_end(&connection->stream);
+    stream_read(&connection->stream, true);
+    stream_set_due(&connection->stream, clock_mono_ms() + (stream_queued(&connection->stream) ? WRITE_MS : LINGER_MS));
+}
+
+static void refuse(struct connection *connection, int status, const char *why)
+{
+    struct http_exchange *exchange = connection->exchange;
+    bool written = exchange_refuse(connection, exchange, status, why, true);
+    if (exchange)
+        exchange_free(exchange);
+    connection->exchange = NULL;
+    if (written)
+        linger(connection);
+    else
+        stream_close(&connection->stream);
+}
+
+/* ---- from bytes to requests ---- */
+
+static const char *find_refusal(int status)
+{
+    return status == 414 ? "The request line is too long." : status == 431 ? "The head of the request is too large." : "A line does not end in CRLF.";
+}
+
+static void give_continue(struct connection *connection)
+{
+    if (stream_write(&connection->stream, text_of("HTTP/1.1 100 Continue\r\n\r\n"), (struct text){0}))
+        stream_close(&connection->stream);
+}
+
+static void begin_trace(struct http_exchange *exchange)
+{
+    struct http_headers headers = {exchange->head.headers, exchange->head.count, HTTP_HEADERS_MAX};
+    trace_begin(&exchange->trace, http_header(&headers, "traceparent"), http_header(&headers, "X-Request-Id"));
+}
+
+/* Whether it went on: a whole request is at work, or its body is awaited. */
+static bool take_head(struct connection *connection, struct text *rest)
+{
+    size_t max_body = (size_t)settings_number("max_body");
+    long size = http_head_find(*rest, &connection->scanned);
+    if (size == 0)
+        return false;
+    connection->scanned = 0;
+    if (size < 0) {
+        refuse(connection, (int)-size, find_refusal((int)-size));
+        return false;
+    }
+    struct http_exchange *exchange = exchange_new(connection, (struct text){rest->at, (size_t)size});
+    if (!exchange) {
+        refuse(connection, 503, "There is not enough memory at the moment.");
+        return false;
+    }
+    *rest = (struct text){rest->at + size, rest->size - (size_t)size};
+    connection->exchange = exchange;
+    const char *why;
+    int status = http_request_parse((struct text){exchange->bytes, (size_t)size}, &exchange->head, &why);
+    if (status) {
+        refuse(connection, status, why);
+        return false;
+    }
+    begin_trace(exchange);
+    if (exchange->head.body == HTTP_BODY_LENGTH && exchange->head.content_length > max_body) {
+        refuse(connection, 413, "The body is too large.");
+        return false;
+    }
+    connection->state = CONNECTION_BODY;
+    if (exchange->head.body != HTTP_BODY_NONE && exchange->head.expect_continue && !rest->size)
+        give_continue(connection);
+    return true;
+}
+
+/* 1: the body is whole; 0: more is needed; negative. */
+static int feed_body(struct http_exchange *exchange, struct text *rest)
+{
+    struct http_head *head = &exchange->head;
+    size_t used = 0;
+    int result = 1;
+    if (head->body == HTTP_BODY_CHUNKED) {
+        result = http_chunks_feed(&exchange->chunks, *rest, &exchange->body, (size_t)settings_number("max_body"), &used);
+    } else if (head->body == HTTP_BODY_LENGTH) {
+        size_t missing = (size_t)head->content_length - exchange->body.size;
+        used = rest->size < missing ? rest->size : missing;
+        buffer_add(&exchange->body, rest->at, used);
+        result = exchange->body.failed ? -ENOMEM : used == missing;
+    }
+    *rest = (struct text){rest->at + used, rest->size - used};
+    return result;
+}
+
+static bool take_body(struct connection *connection, struct text *rest)
+{
+    struct http_exchange *exchange = connection->exchange;
+    int result = feed_body(exchange, rest);
+    if (result == 0)
+        return false;
+    if (result < 0) {
+        refuse(connection, result == -EMSGSIZE ? 413 : result == -ENOMEM ? 503 : 400,
+               result == -EMSGSIZE  ? "The body is too large."
+               : result == -ENOMEM ? "There is not enough memory at the moment."
+                                   : "The chunked body is malformed.");
+        return false;
+    }
+    connection->state = CONNECTION_WORK;
+    count_busy(connection);
+    exchange_start(exchange);
+    return true;
+}
+
+static bool take_some(struct connection *connection, struct text *rest)
+{
+    if (connection->stream.closing || stream_queued(&connection->stream))
+        return false;
+    if (connection->state == CONNECTION_HEAD && !rest->size)
+        return false;
+    if (connection->state == CONNECTION_HEAD)
+        return take_head(connection, rest);
+    return connection->state == CONNECTION_BODY && take_body(connection, rest);
+}
+
+/* Keeps what is left for later; an idle connection keeps no buffer. */
+static void keep_rest(struct connection *connection, struct text rest)
+{
+    struct buffer *in = &connection->in;
+    if (connection->state == CONNECTION_LINGER || !rest.size) {
+        buffer_fini(in);
+        return;
+    }
+    if (rest.at >= in->at && in->at && rest.at <= in->at + in->size)
+        buffer_take(in, in->size - rest.size);
+    else
+        buffer_add(in, rest.at, rest.size);
+    if (in->failed)
+        stream_close(&connection->stream);
+}
+
+static void settle(struct connection *connection, bool moved)
+{
+    if (connection->ended && connection->state != CONNECTION_WORK && !stream_queued(&connection->stream)) {
+        stream_close(&connection->stream); /* nobody will send the rest */
+    } else if (!connection->stream.closing && connection->state != CONNECTION_LINGER && connection->state != CONNECTION_UPGRADED) {
+        set_due(connection, moved);
+        stream_read(&connection->stream, !connection->ended && connection->in.size < PIPELINE_MAX);
+    }
+    count_busy(connection);
+}
+
+void connection_tell_drain(struct connection *connection)
+{
+    if (connection->state != CONNECTION_UPGRADED || connection->told || connection->stream.closing)
+        return;
+    connection->told = true;
+    connection->upgrade.events->drain(connection->upgrade.context);
+}
+
+/* The bytes behind the request that was taken over, and the drain if that has begun. */
+static void hand_over(struct connection *connection, struct text rest)
+{
+    if (rest.size && !connection->stream.closing)
+        connection->upgrade.events->read(connection->upgrade.context, rest);
+    if (connection->listener->sockets_told)
+        connection_tell_drain(connection);
+}
+
+/* Takes requests from what was kept and what came now, as far as they go. */
+static void advance(struct connection *connection, struct text fresh)
+{
+    bool first = connection->state == CONNECTION_HEAD && !connection->in.size;
+    struct text rest = fresh;
+    if (connection->in.size) {
+        buffer_add(&connection->in, fresh.at, fresh.size);
+        rest = (struct text){connection->in.at, connection->in.size};
+    }
+    if (connection->in.failed) {
+        stream_close(&connection->stream);
+        return;
+    }
+    size_t before = rest.size;
+    connection->advancing = true;
+    while (take_some(connection, &rest))
+        ;
+    connection->advancing = false;
+    if (connection->state == CONNECTION_UPGRADED) {
+        hand_over(connection, rest);
+        rest.size = 0;
+    }
+    keep_rest(connection, rest);
+    settle(connection, first || connection->state == CONNECTION_BODY || rest.size < before);
+}
+
+/* ---- after an answer ---- */
+
+static void maybe_free(struct connection *connection)
+{
+    if (!connection->closed || connection->state == CONNECTION_WORK)
+        return;
+    if (connection->exchange)
+        exchange_free(connection->exchange);
+    buffer_fini(&connection->in);
+    free(connection);
+}
+
+static void become_upgraded(struct connection *connection)
+{
+    connection->state = CONNECTION_UPGRADED;
+    if (connection->advancing)
+        return; /* advance hands over what is left */
+    struct buffer in = connection->in;
+    connection->in = (struct buffer){0};
+    stream_read(&connection->stream, !connection->ended);
+    hand_over(connection, (struct text){in.at, in.size});
+    buffer_fini(&in);
+}
+
+void connection_answered(struct connection *connection, bool close)
+{
+    if (connection->closed) {
+        if (connection->upgrade.events)
+            connection->upgrade.events->closed(connection->upgrade.context);
+        connection->state = CONNECTION_LINGER;
+        count_busy(connection);
+        maybe_free(connection);
+        return;
+    }
+    if (connection->upgrade.events) {
+        become_upgraded(connection);
+        count_busy(connection);
+        return;
+    }
+    connection->state = CONNECTION_HEAD;
+    if (close && !connection->stream.closing)
+        linger(connection);
+    if (connection->advancing)
+        return;
+    if (connection->state == CONNECTION_HEAD && connection->in.size)
+        advance(connection, (struct text){"", 0});
+    else
+        settle(connection, true);
+}
+
+/* ---- events of the stream ---- */
+
+static void on_read(struct stream *stream, struct text bytes)
+{
+    struct connection *connection = connection_of(stream);
+    switch (connection->state) {
+    case CONNECTION_UPGRADED:
+        connection->upgrade.events->read(connection->upgrade.context, bytes);
+        return;
+    case CONNECTION_LINGER:
+        return;
+    case CONNECTION_WORK:
+        buffer_add(&connection->in, bytes.at, bytes.size);
+        if (connection->in.failed)
+            stream_close(stream);
+        else if (connection->in.size >= PIPELINE_MAX)
+            stream_read(stream, false);
+        return;
+    default:
+        advance(connection, bytes);
+    }
+}
+
+static void cancel(struct connection *connection)
+{
+    if (connection->exchange->fiber)
+        fiber_cancel(connection->exchange->fiber);
+}
+
+static void on_ended(struct stream *stream, int error)
+{
+    struct connection *connection = connection_of(stream);
+    if (connection->state == CONNECTION_UPGRADED) {
+        connection->upgrade.events->ended(connection->upgrade.context, error);
+        return;
+    }
+    connection->ended = true;
+    if (error) {
+        if (connection->state == CONNECTION_WORK)
+            cancel(connection);
+        stream_close(stream);
+    } else if (connection->state == CONNECTION_LINGER) {
+        linger(connection);
+    } else {
+        settle(connection, true);
+    }
+}
+
+static void on_written(struct stream *stream)
+{
+    struct connection *connection = connection_of(stream);
+    if (connection->state == CONNECTION_UPGRADED)
+        connection->upgrade.events->written(connection->upgrade.context);
+    else if (connection->state == CONNECTION_LINGER)
+        linger(connection);
+    else if (connection->state != CONNECTION_WORK)
+        advance(connection, (struct text){"", 0});
+}
+
+static void on_due(struct stream *stream)
+{
+    struct connection *connection = connection_of(stream);
+    if (connection->state == CONNECTION_UPGRADED)
+        connection->upgrade.events->due(connection->upgrade.context);
+    else if (connection->state == CONNECTION_WORK)
+        cancel(connection);
+    else if (connection->state == CONNECTION_LINGER || stream_queued(stream) || (connection->state == CONNECTION_HEAD && !connection->in.size))
+        stream_close(stream);
+    else
+        refuse(connection, 408, "The request did not come in time.");
+    count_busy(connection);
+}
+
+static void on_closed(struct stream *stream)
+{
+    struct connection *connection = connection_of(stream);
+    struct listener *listener = connection->listener;
+    connection->closed = true;
+    count_busy(connection);
+    if (connection->next)
+        connection->next->previous = connection->previous;
+    *(connection->previous ? &connection->previous->next : &listener->connections) = connection->next;
+    __atomic_store_n(&listener->connection_count, listener->connection_count - 1, __ATOMIC_RELAXED);
+    gauge_add(listener->server->connections, -1);
+    if (connection->state == CONNECTION_WORK)
+        return; /* its fiber tells when it is done */
+    if (connection->state == CONNECTION_UPGRADED)
+        connection->upgrade.events->closed(connection->upgrade.context);
+    maybe_free(connection);
+}
+
+/* ---- beginning ---- */
+
+static const struct stream_events events = {
+    .read = on_read, .ended = on_ended, .written = on_written, .due = on_due, .closed = on_closed};
+
+static void note_address(struct connection *connection)
+{
+    struct sockaddr_storage peer;
+    int size = sizeof peer;
+    if (uv_tcp_getpeername(&connection->stream.tcp, (struct sockaddr *)&peer, &size))
+        return;
+    if (peer.ss_family == AF_INET6)
+        uv_ip6_name((struct sockaddr_in6 *)&peer, connection->address, sizeof connection->address);
+    else
+        uv_ip4_name((struct sockaddr_in *)&peer, connection->address, sizeof connection->address);
+    if (strncmp(connection->address, "::ffff:", 7) == 0 && strchr(connection->address, '.'))
+        memmove(connection->address, connection->address + 7, strlen(connection->address + 7) + 1);
+}
+
+static struct connection *connection_new(struct listener *listener)
+{
+    struct connection *connection = memory_get_zeroed(sizeof *connection);
+    if (!connection)
+        return NULL;
+    if (stream_init(&connection->stream, &events)) {
+        free(connection);
+        return NULL;
+    }
+    connection->listener = listener;
+    connection->upgrade.stream = &connection->stream;
+    connection->next = listener->connections;
+    if (connection->next)
+        connection->next->previous = connection;
+    listener->connections = connection;
+    __atomic_store_n(&listener->connection_count, listener->connection_count + 1, __ATOMIC_RELAXED);
+    gauge_add(listener->server->connections, 1);
+    return connection;
+}
+
+static void begin(struct connection *connection)
+{
+    struct listener *listener = connection->listener;
+    note_address(connection);
+    uv_tcp_nodelay(&connection->stream.tcp, 1);
+    if (listener->connection_count > (unsigned)settings_number("max_connections")) {
+        refuse(connection, 503, "There are too many connections at the moment.");
+        return;
+    }
+    settle(connection, true);
+}
+
+void connection_accept(struct listener *listener)
+{
+    struct connection *connection = connection_new(listener);
+    if (!connection)
+        return;
+    if (uv_accept((uv_stream_t *)&listener->tcp, (uv_stream_t *)&connection->stream.tcp))
+        stream_close(&connection->stream);
+    else
+        begin(connection);
+}
+
+void connection_adopt(struct listener *listener, int fd)
+{
+    struct connection *connection = connection_new(listener);
+    if (!connection) {
+        close(fd);
+    } else if (uv_tcp_open(&connection->stream.tcp, fd)) {
+        close(fd);
+        stream_close(&connection->stream);
+    } else {
+        begin(connection);
+    }
+}
