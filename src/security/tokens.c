@@ -375,7 +375,7 @@ int token_verify(struct arena *arena, struct key_set *set, struct text token, st
 {
     struct text rest = token, header_part, body_part, signature_part;
     json_t *header, *body;
-    const char *kid;
+    const char *kid = NULL;
     unsigned char raw[2 * COORDINATE];
     if (token.size > TOKEN_SIZE_MAX || !text_split(&rest, '.', &header_part) || !text_split(&rest, '.', &body_part) ||
         !text_split(&rest, '.', &signature_part) || rest.at)

@@ -143,7 +143,7 @@ static void note(void *arg)
 
 static void takes_too_much(void *arg)
 {
-    fiber_defer(note, "deferred ");
+    fiber_defer(note, (void *)"deferred ");
     memory_fail_from(1);
     arena_alloc(fiber_arena(), 1 << 20);
     step("never ");
@@ -209,9 +209,9 @@ static void locks(void)
 {
     steps[0] = 0;
     assert_int_equal(fiber_lock(&lock), 0);
-    fiber_start("a", takes_lock, "a");
-    fiber_start("b", waits_for_lock, "b");
-    fiber_start("c", takes_lock, "c");
+    fiber_start("a", takes_lock, (void *)"a");
+    fiber_start("b", waits_for_lock, (void *)"b");
+    fiber_start("c", takes_lock, (void *)"c");
     fiber_cancel(child);
     fiber_yield();
     assert_string_equal(steps, "no");
