@@ -264,6 +264,8 @@ FIBER_FN void call_function(struct database *database, struct pool_entry *entry,
     int error = -EAGAIN;
     for (unsigned i = 0; i < ATTEMPTS && error == -EAGAIN; i++) {
         json_array_clear(ret_outcome->logs);
+        if (i)
+            pool_discard_dead(entry);
         error = attempt(database, entry, request, ret_outcome);
     }
     if (error == -EAGAIN)

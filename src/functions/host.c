@@ -349,7 +349,10 @@ static int fork_in(struct host_life *life, uint32_t memory_kb, struct host_proce
     if (error) {
         close(pair[0]);
         life->taken[slot] = false;
-        return error == -EAGAIN ? error : -ENOTCONN;
+        if (error == -EAGAIN)
+            return error;
+        life->up = false; /* it has ended, and on_exit_of_host is on its way */
+        return -ENOTCONN;
     }
     life->users++;
     *ret_process = (struct host_process){.life = life, .slot = slot, .fd = pair[0]};

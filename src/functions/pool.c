@@ -512,6 +512,24 @@ void pool_add(struct pool_entry *entry, struct link *link, struct version *versi
         link_free(link);
 }
 
+void pool_discard_dead(struct pool_entry *entry)
+{
+    struct pooled *dead = NULL;
+    pthread_mutex_lock(&lock);
+    for (struct pooled *process = entry->idle, *next; process; process = next) {
+        next = process->next;
+        if (!link_is_dead(process->link))
+            continue;
+        idle_remove(process);
+        entry->processes--;
+        processes--;
+        process->next = dead;
+        dead = process;
+    }
+    pthread_mutex_unlock(&lock);
+    destroy_list(dead);
+}
+
 void pool_note_run(struct pool_entry *entry, int64_t run_us)
 {
     pthread_mutex_lock(&lock);

@@ -69,6 +69,9 @@ void pool_give(struct pooled *process, bool alive);
 /* Adds a process that was made apart (a new version that was tried before it was stored). */
 void pool_add(struct pool_entry *entry, struct link *link, struct version *version);
 
+/* Lets go of idle processes that have ended, as all do when the host does. */
+void pool_discard_dead(struct pool_entry *entry);
+
 /* What calls took, for admission and for status. */
 void pool_note_run(struct pool_entry *entry, int64_t run_us);
 
