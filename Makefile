@@ -1,7 +1,7 @@
 # The front door: `make help` lists what there is. Meson builds into build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build bench fuzz soak fmt clean install
+.PHONY: help run test build cluster bench fuzz soak fmt clean install
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -16,6 +16,10 @@ test: ## everything that can fail, in under 15 minutes; ONLY=name runs one stage
 build: install ## leaves build/purser
 	@test -f build/build.ninja || meson setup build > /dev/null
 	@ninja -C build --quiet purser
+
+cluster: build ## engines, two gateways, two of each service, Nginx on http://127.0.0.1:8080
+	@scripts/install engines
+	@scripts/cluster run
 
 bench: build ## a table of speed and size
 	@bench/run
