@@ -37,6 +37,7 @@ struct value {
     const char *text;
     int64_t number;    /* NUMBER; DURATION in ms; FLAG 0 or 1; RATE's count */
     int64_t period_ms; /* RATE; 0 when off */
+    const struct value *former; /* kept for those who still hold its text */
 };
 
 static _Atomic(const struct value *) values[ROWS];
@@ -55,7 +56,7 @@ static unsigned hash(const char *name)
 }
 
 static int parse(const struct row *row, const char *text, struct value *ret_value);
-static const struct value *publish_copy(struct value value);
+static void publish_value(unsigned row, struct value value);
 
 static void start(void)
 {
@@ -67,7 +68,7 @@ static void start(void)
         struct value value;
         if (parse(&rows[i], rows[i].initial, &value))
             log_fatal("settings table is wrong", "{s:s}", "setting", rows[i].name);
-        atomic_store(&values[i], publish_copy(value));
+        publish_value(i, value);
     }
 }
 
@@ -230,9 +231,11 @@ static int draft_flags(struct draft *draft, struct err *err)
     return 0;
 }
 
-/* Cuts blanks at the end and quotes around. */
+/* Cuts blanks at both ends and quotes around. */
 static char *clean_value(char *value)
 {
+    while (isspace((unsigned char)*value))
+        value++;
     size_t size = strlen(value);
     while (size && isspace((unsigned char)value[size - 1]))
         value[--size] = 0;
@@ -318,7 +321,7 @@ static int draft_all(struct draft *draft, struct err *err)
 
 /* ---- publishing ---- */
 
-static const struct value *publish_copy(struct value value)
+static void publish_value(unsigned row, struct value value)
 {
     struct value *copy = malloc(sizeof *copy);
     char *text = strdup(value.text);
@@ -326,7 +329,8 @@ static const struct value *publish_copy(struct value value)
         log_fatal("out of memory for settings", NULL);
     *copy = value;
     copy->text = text;
-    return copy;
+    copy->former = atomic_load(&values[row]);
+    atomic_store(&values[row], copy);
 }
 
 static void publish(const struct draft *draft, bool reload)
@@ -339,7 +343,7 @@ static void publish(const struct draft *draft, bool reload)
             log_warn("setting needs a restart to change", "{s:s}", "setting", rows[i].name);
             continue;
         }
-        atomic_store(&values[i], publish_copy(draft->values[i]));
+        publish_value(i, draft->values[i]);
     }
     enum log_level level;
     if (!log_level_parse(settings_text("log_level"), &level))
@@ -379,7 +383,7 @@ int settings_set(const char *name, const char *value, struct err *err)
         return err_set(err, -EINVAL, "there is no setting %s", name);
     if (parse_named(row, value, &parsed, err))
         return -EINVAL;
-    atomic_store(&values[row], publish_copy(parsed));
+    publish_value((unsigned)row, parsed);
     return 0;
 }
 

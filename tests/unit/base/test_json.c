@@ -1,0 +1,144 @@
+/* JSON: what is refused, what is kept, and memory that runs short. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/json.h"
+#include "base/memory.h"
+
+#include <errno.h>
+
+static struct arena *arena;
+
+static int set_up(void **state)
+{
+    arena = arena_new();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    arena_free(arena);
+    return 0;
+}
+
+static void what_is_malformed_is_refused(void **state)
+{
+    const char *bad[] = {"", "{", "{}x", "{} {}", "{\"a\":1,\"a\":2}", "{a:1}", "{'a':1}", "[1,]", "01", "{\"a\":01}", "\"\\ud800\"", "\"\xff\"",
+                         "\"\x01\"", "nan", "NaN", "1e999", "\xef\xbb\xbf{}", "\"\\u0000\"", "tru", "-", "\"", "\"\\", "[1 2]"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        json_t *tree;
+        struct err err = {0};
+        assert_int_equal(json_parse(arena, text_of(bad[i]), &tree, &err), -EINVAL);
+        assert_true(err.message[0]);
+    }
+}
+
+static void any_value_may_be_the_whole(void **state)
+{
+    const char *good[] = {"null", "true", "0", "-0", "1.5e3", "\"x\"", " [] ", "{\"\":{}}", "\"\\ud83d\\ude00\""};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        json_t *tree;
+        assert_int_equal(json_parse(arena, text_of(good[i]), &tree, NULL), 0);
+    }
+}
+
+static void depth_is_limited(void **state)
+{
+    char source[2 * 66 + 1];
+    for (int depth = 64; depth <= 65; depth++) {
+        json_t *tree;
+        memset(source, '[', (size_t)depth);
+        memset(source + depth, ']', (size_t)depth);
+        assert_int_equal(json_parse(arena, (struct text){source, 2 * (size_t)depth}, &tree, NULL), depth == 64 ? 0 : -EINVAL);
+    }
+    json_t *tree;
+    char brackets[203] = "\"";
+    memset(brackets + 1, '[', 200);
+    brackets[201] = '"';
+    assert_int_equal(json_parse(arena, (struct text){brackets, 202}, &tree, NULL), 0);
+}
+
+static void integers_beyond_64_bits_become_reals(void **state)
+{
+    json_t *tree;
+    const char *source = "{\"a\":9223372036854775808,\"b\":-99999999999999999999,\"c\":\"9223372036854775808\",\"d\":7}";
+    assert_int_equal(json_parse(arena, text_of(source), &tree, NULL), 0);
+    assert_true(json_is_real(json_object_get(tree, "a")));
+    assert_true(json_is_real(json_object_get(tree, "b")));
+    assert_string_equal(json_get_string(tree, "c"), "9223372036854775808");
+    assert_int_equal(json_get_integer(tree, "d"), 7);
+    /* What is long and fits may be a real beside one that does not; alone it is exact. */
+    assert_int_equal(json_parse(arena, text_of("[123456789012345678]"), &tree, NULL), 0);
+    assert_int_equal(json_integer_value(json_array_get(tree, 0)), 123456789012345678);
+}
+
+static void members_that_are_absent_or_of_another_type_are_empty(void **state)
+{
+    json_t *tree = json_make(arena, "{s:i, s:b, s:s}", "number", 5, "flag", 1, "text", "x");
+    assert_null(json_get_string(tree, "number"));
+    assert_null(json_get_string(tree, "none"));
+    assert_int_equal(json_get_integer(tree, "text"), 0);
+    assert_true(json_get_bool(tree, "flag"));
+    assert_false(json_get_bool(tree, "number"));
+    assert_int_equal(json_get_integer(NULL, "x"), 0);
+}
+
+static void printing_is_compact_and_keeps_the_order(void **state)
+{
+    size_t size;
+    json_t *tree = json_make(arena, "{s:s, s:[i,i], s:n}", "z", "\xc3\xa9", "a", 1, 2, "m");
+    assert_string_equal(json_print(arena, tree, &size), "{\"z\":\"\xc3\xa9\",\"a\":[1,2],\"m\":null}");
+    assert_int_equal(size, 29);
+    char *large = arena_alloc(arena, 10001);
+    memset(large, 'x', 10000);
+    char *text = json_print(arena, json_make(arena, "[s]", large), &size);
+    assert_int_equal(size, 10004);
+    assert_int_equal(strlen(text), 10004);
+}
+
+/* Each allocation of ours failing in turn ends in the rescue, and nothing leaks (the sanitizer looks). jansson's own are its own matter:
+ * it aborts on some of them. */
+static void short_memory_ends_the_work(void **state)
+{
+    jmp_buf rescue, *former = memory_rescue;
+    static long n;
+    static int finished;
+    finished = 0;
+    for (n = 1; n < 200 && !finished; n++) {
+        struct arena *volatile own = arena_new();
+        memory_rescue = &rescue;
+        if (_setjmp(rescue) == 0) {
+            json_t *tree;
+            memory_fail_from(n);
+            assert_int_equal(json_parse(own, text_of("{\"a\":[1,2,{\"b\":\"c\"}],\"d\":18446744073709551616}"), &tree, NULL), 0);
+            arena_alloc(own, 5000);
+            json_print(own, json_make(own, "{s:O, s:s}", "tree", tree, "x", "y"), NULL);
+            finished = 1;
+        }
+        memory_fail_from(0);
+        memory_rescue = former;
+        arena_free(own);
+    }
+    assert_true(finished);
+    assert_true(n > 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_malformed_is_refused),
+        cmocka_unit_test(any_value_may_be_the_whole),
+        cmocka_unit_test(depth_is_limited),
+        cmocka_unit_test(integers_beyond_64_bits_become_reals),
+        cmocka_unit_test(members_that_are_absent_or_of_another_type_are_empty),
+        cmocka_unit_test(printing_is_compact_and_keeps_the_order),
+        cmocka_unit_test(short_memory_ends_the_work),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

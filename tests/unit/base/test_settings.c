@@ -1,0 +1,133 @@
+/* Settings: where they come from, what is refused, and reloads that are refused whole. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/settings.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static char path[] = "/tmp/purser-settings-XXXXXX";
+
+static void write_file(const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static int set_up(void **state)
+{
+    close(mkstemp(path));
+    unsetenv("PURSER_LISTEN");
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    return unlink(path);
+}
+
+static void defaults_are_those_of_the_table(void **state)
+{
+    struct settings_rate rate;
+    struct err err;
+    assert_int_equal(settings_load(NULL, &err), 0);
+    assert_string_equal(settings_text("listen"), "127.0.0.1:3000");
+    assert_string_equal(settings_text("users_url"), "");
+    assert_int_equal(settings_duration_ms("order_expiry"), 1800000);
+    assert_int_equal(settings_number("max_body"), 1048576);
+    assert_false(settings_flag("demo"));
+    assert_true(settings_rate("rate_limit_ip", &rate));
+    assert_int_equal(rate.count, 100);
+    assert_int_equal(rate.period_ms, 10000);
+}
+
+static void later_sources_win(void **state)
+{
+    struct err err;
+    char config[64];
+    write_file("# comment\n\nPURSER_LISTEN=127.0.0.1:1\n max_body = 2048 \nissuer=\"two words\"\n");
+    snprintf(config, sizeof config, "--config=%s", path);
+    char *arguments[] = {config, "--demo", "--rate-limit-ip", "off", "--order-expiry=250ms", NULL};
+    assert_int_equal(settings_load(arguments, &err), -EINVAL);
+    assert_non_null(strstr(err.message, "PURSER_ORDER_EXPIRY"));
+    arguments[4] = "--order-expiry=2s";
+    setenv("PURSER_LISTEN", "127.0.0.1:2", 1);
+    if (settings_load(arguments, &err)) fail_msg("%s", err.message);
+    unsetenv("PURSER_LISTEN");
+    struct settings_rate rate;
+    assert_string_equal(settings_text("listen"), "127.0.0.1:2");
+    assert_string_equal(settings_text("issuer"), "two words");
+    assert_int_equal(settings_number("max_body"), 2048);
+    assert_int_equal(settings_duration_ms("order_expiry"), 2000);
+    assert_true(settings_flag("demo"));
+    assert_false(settings_rate("rate_limit_ip", &rate));
+    write_file("max_body=4096\nlog_level=loud\n");
+    assert_int_equal(settings_reload(&err), -EINVAL);
+    assert_non_null(strstr(err.message, "PURSER_LOG_LEVEL"));
+    assert_int_equal(settings_number("max_body"), 2048);
+    const char *kept = settings_text("cors_origins");
+    write_file("max_body=4096\nissuer=changed\ncors_origins=https://a.example\n");
+    assert_int_equal(settings_reload(&err), 0);
+    assert_int_equal(settings_number("max_body"), 4096);
+    assert_string_equal(settings_text("cors_origins"), "https://a.example");
+    assert_string_equal(kept, "");
+    assert_string_equal(settings_text("issuer"), "two words");
+}
+
+static void what_is_wrong_is_refused_with_words(void **state)
+{
+    const struct {
+        const char *flag, *words;
+    } cases[] = {
+        {"--workers=65", "a number from 0 to 64"}, {"--workers=-1", "PURSER_WORKERS"}, {"--workers=", "PURSER_WORKERS"}, {"--demo=maybe", "on or off"},
+        {"--rate-limit-ip=10", "count/period"},    {"--rate-limit-ip=0/1s", "count/period"}, {"--rate-limit-ip=5/0s", "count/period"},
+        {"--order-expiry=5", "duration"},          {"--order-expiry=s", "duration"}, {"--order-expiry=99999999999999999d", "duration"},
+        {"--nonsense=1", "--nonsense"},            {"listen", "no flag"}, {"--listen", "needs a value"}, {"--config=/nonexistent/file", "cannot read"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct err err = {0};
+        char *arguments[] = {(char *)cases[i].flag, NULL};
+        assert_int_equal(settings_load(arguments, &err), -EINVAL);
+        assert_non_null(strstr(err.message, cases[i].words));
+        assert_null(strchr(err.message, '\n'));
+    }
+}
+
+static void one_can_be_set(void **state)
+{
+    struct err err;
+    assert_int_equal(settings_set("max_body", "5000", &err), 0);
+    assert_int_equal(settings_number("max_body"), 5000);
+    assert_int_equal(settings_set("max_body", "5", &err), -EINVAL);
+    assert_int_equal(settings_set("nothing", "5", &err), -EINVAL);
+}
+
+static void all_are_printed(void **state)
+{
+    struct buffer out = {0};
+    settings_print(&out, false);
+    assert_non_null(strstr(out.at, "PURSER_LISTEN "));
+    buffer_fini(&out);
+    settings_print(&out, true);
+    assert_non_null(strstr(out.at, "| `PURSER_RATE_LIMIT_IP` | `100/10s` |"));
+    buffer_fini(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_are_those_of_the_table), cmocka_unit_test(later_sources_win),
+        cmocka_unit_test(what_is_wrong_is_refused_with_words), cmocka_unit_test(one_can_be_set), cmocka_unit_test(all_are_printed),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
