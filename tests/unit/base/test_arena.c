@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 static char order[64];
+static char letter_a[] = "a", letter_b[] = "b", letter_c[] = "c", letter_more[] = "more";
 
 static void note(void *arg)
 {
@@ -49,11 +50,11 @@ static void deferred_calls_run_last_first(void **state)
 {
     struct arena *arena = arena_new();
     order[0] = 0;
-    arena_defer(arena, note, "a");
-    arena_defer(arena, note, "b");
+    arena_defer(arena, note, letter_a);
+    arena_defer(arena, note, letter_b);
     arena_reset(arena);
     assert_string_equal(order, "ba");
-    arena_defer(arena, note, "c");
+    arena_defer(arena, note, letter_c);
     arena_free(arena);
     assert_string_equal(order, "bac");
     arena_free(NULL);
@@ -64,7 +65,7 @@ static struct arena *growing;
 static void defers_more(void *arg)
 {
     arena_alloc(growing, 100000);
-    arena_defer(growing, note, "more");
+    arena_defer(growing, note, letter_more);
 }
 
 static void a_deferred_call_may_defer(void **state)

@@ -57,10 +57,11 @@ static void later_sources_win(void **state)
     char config[64];
     write_file("# comment\n\nPURSER_LISTEN=127.0.0.1:1\n max_body = 2048 \nissuer=\"two words\"\n");
     snprintf(config, sizeof config, "--config=%s", path);
-    char *arguments[] = {config, "--demo", "--rate-limit-ip", "off", "--order-expiry=250ms", NULL};
+    const char *given[] = {config, "--demo", "--rate-limit-ip", "off", "--order-expiry=250ms", NULL};
+    char **arguments = (char **)given;
     assert_int_equal(settings_load(arguments, &err), -EINVAL);
     assert_non_null(strstr(err.message, "PURSER_ORDER_EXPIRY"));
-    arguments[4] = "--order-expiry=2s";
+    given[4] = "--order-expiry=2s";
     setenv("PURSER_LISTEN", "127.0.0.1:2", 1);
     if (settings_load(arguments, &err)) fail_msg("%s", err.message);
     unsetenv("PURSER_LISTEN");
