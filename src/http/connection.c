@@ -63,7 +63,7 @@ static void set_due(struct connection *connection, bool moved)
 static void linger(struct connection *connection)
 {
     if (connection->ended && !stream_queued(&connection->stream)) {
-        stream_close(&connection->stream);
+        stream_drop(&connection->stream);
         return;
     }
     connection->state = CONNECTION_LINGER;
@@ -83,7 +83,7 @@ static void refuse(struct connection *connection, int status, const char *why)
     if (written)
         linger(connection);
     else
-        stream_close(&connection->stream);
+        stream_drop(&connection->stream);
 }
 
 /* ---- from bytes to requests ---- */
@@ -96,7 +96,7 @@ static const char *find_refusal(int status)
 static void give_continue(struct connection *connection)
 {
     if (stream_write(&connection->stream, text_of("HTTP/1.1 100 Continue\r\n\r\n"), (struct text){0}))
-        stream_close(&connection->stream);
+        stream_drop(&connection->stream);
 }
 
 static void begin_trace(struct http_exchange *exchange)
@@ -202,13 +202,13 @@ static void keep_rest(struct connection *connection, struct text rest)
     else
         buffer_add(in, rest.at, rest.size);
     if (in->failed)
-        stream_close(&connection->stream);
+        stream_drop(&connection->stream);
 }
 
 static void settle(struct connection *connection, bool moved)
 {
     if (connection->ended && connection->state != CONNECTION_WORK && !stream_queued(&connection->stream)) {
-        stream_close(&connection->stream); /* nobody will send the rest */
+        stream_drop(&connection->stream); /* nobody will send the rest */
     } else if (!connection->stream.closing && connection->state != CONNECTION_LINGER && connection->state != CONNECTION_UPGRADED) {
         set_due(connection, moved);
         stream_read(&connection->stream, !connection->ended && connection->in.size < PIPELINE_MAX);
@@ -243,7 +243,7 @@ static void advance(struct connection *connection, struct text fresh)
         rest = (struct text){connection->in.at, connection->in.size};
     }
     if (connection->in.failed) {
-        stream_close(&connection->stream);
+        stream_drop(&connection->stream);
         return;
     }
     size_t before = rest.size;
@@ -323,7 +323,7 @@ static void on_read(struct stream *stream, struct text bytes)
     case CONNECTION_WORK:
         buffer_add(&connection->in, bytes.at, bytes.size);
         if (connection->in.failed)
-            stream_close(stream);
+            stream_drop(stream);
         else if (connection->in.size >= PIPELINE_MAX)
             stream_read(stream, false);
         return;
@@ -349,7 +349,7 @@ static void on_ended(struct stream *stream, int error)
     if (error) {
         if (connection->state == CONNECTION_WORK)
             cancel(connection);
-        stream_close(stream);
+        stream_drop(stream);
     } else if (connection->state == CONNECTION_LINGER) {
         linger(connection);
     } else {
@@ -376,7 +376,7 @@ static void on_due(struct stream *stream)
     else if (connection->state == CONNECTION_WORK)
         cancel(connection);
     else if (connection->state == CONNECTION_LINGER || stream_queued(stream) || (connection->state == CONNECTION_HEAD && !connection->in.size))
-        stream_close(stream);
+        stream_drop(stream);
     else
         refuse(connection, 408, "The request did not come in time.");
     count_busy(connection);
@@ -457,7 +457,7 @@ void connection_accept(struct listener *listener)
     if (!connection)
         return;
     if (uv_accept((uv_stream_t *)&listener->tcp, (uv_stream_t *)&connection->stream.tcp))
-        stream_close(&connection->stream);
+        stream_drop(&connection->stream);
     else
         begin(connection);
 }
@@ -469,7 +469,7 @@ void connection_adopt(struct listener *listener, int fd)
         close(fd);
     } else if (uv_tcp_open(&connection->stream.tcp, fd)) {
         close(fd);
-        stream_close(&connection->stream);
+        stream_drop(&connection->stream);
     } else {
         begin(connection);
     }

@@ -191,7 +191,7 @@ static bool write_answer(struct http_exchange *exchange)
     int error = head.at ? stream_write(&connection->stream, head, has_body ? response->body : (struct text){0}) : -ENOMEM;
     server_note(connection->listener->server, exchange, &exchange->trace, response->status, has_body ? response->body.size : 0);
     if (error)
-        stream_close(&connection->stream);
+        stream_drop(&connection->stream);
     return !close;
 }
 
@@ -218,7 +218,7 @@ static void abandoned(void *arg)
     struct http_exchange *exchange = arg;
     struct connection *connection = exchange->connection;
     if (connection->upgrade.events || !exchange_refuse(connection, exchange, 503, "There is not enough memory at the moment.", true))
-        stream_close(&connection->stream);
+        stream_drop(&connection->stream);
     finish(exchange, true);
 }
 
@@ -241,6 +241,6 @@ void exchange_start(struct http_exchange *exchange)
         return;
     bool close = !exchange->head.keep_alive || connection->ended || listener->draining;
     if (!exchange_refuse(connection, exchange, 503, "Too many requests are at work at the moment.", close))
-        stream_close(&connection->stream);
+        stream_drop(&connection->stream);
     finish(exchange, close);
 }

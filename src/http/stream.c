@@ -84,7 +84,7 @@ void stream_read(struct stream *stream, bool on)
     if (!on)
         uv_read_stop((uv_stream_t *)&stream->tcp);
     else if (uv_read_start((uv_stream_t *)&stream->tcp, on_alloc, on_read))
-        stream_close(stream);
+        stream_drop(stream);
 }
 
 int stream_init(struct stream *stream, const struct stream_events *events)
@@ -203,7 +203,7 @@ static void on_closed(uv_handle_t *handle)
     stream->events->closed(stream);
 }
 
-void stream_close(struct stream *stream)
+void stream_drop(struct stream *stream)
 {
     if (stream->closing)
         return;

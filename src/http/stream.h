@@ -41,6 +41,6 @@ void stream_end(struct stream *stream);
 /* Calls `due` at that time; 0 never. Cheap to move to a later time. */
 void stream_set_due(struct stream *stream, int64_t mono_ms);
 /* At once, whatever waits. `closed` follows from the loop. Twice is fine. */
-void stream_close(struct stream *stream);
+void stream_drop(struct stream *stream);
 
 #endif

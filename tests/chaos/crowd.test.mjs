@@ -17,7 +17,7 @@ before(async () => {
     boss = await admin(shop);
     sku = (await product(boss, { stock: 100000 })).sku;
 });
-after(() => shop.stop());
+after(() => shop?.stop());
 
 function connect(from = next_address()) {
     const { hostname, port } = new URL(shop.base);

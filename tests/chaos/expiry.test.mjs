@@ -12,7 +12,7 @@ before(async () => {
     shop = await new System({ settings: { PURSER_ORDER_EXPIRY: '2s' } }).start();
     boss = await admin(shop);
 });
-after(() => shop.stop());
+after(() => shop?.stop());
 
 test('an order that is not paid in time is cancelled, and its stock given back', async () => {
     const { sku } = await product(boss, { stock: 5 });

@@ -12,7 +12,7 @@ const SEED = 7;
 const AT_ONCE = 16;
 let shop;
 before(async () => { shop = await new System({ settings: { PURSER_HEAD_TIMEOUT: '2s' } }).start(); });
-after(() => shop.stop());
+after(() => shop?.stop());
 
 const dice = random(SEED);
 const below = (n) => Math.floor(dice() * n);

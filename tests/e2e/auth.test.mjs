@@ -9,7 +9,7 @@ import { until } from '../support/wait.mjs';
 
 let shop;
 before(async () => { shop = await system(); });
-after(() => shop.stop());
+after(() => shop?.stop());
 
 const anyone = () => new Person(shop);
 const claims = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString('utf8'));

@@ -9,7 +9,7 @@ import { next_address, raw } from '../support/client.mjs';
 
 let shop;
 before(async () => { shop = await system(); });
-after(() => shop.stop());
+after(() => shop?.stop());
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 const anyone = () => new Person(shop);

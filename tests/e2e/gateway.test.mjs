@@ -9,7 +9,7 @@ import { next_address } from '../support/client.mjs';
 const ORIGIN = 'https://shop.example';
 let shop;
 before(async () => { shop = await system({ settings: { PURSER_CORS_ORIGINS: `${ORIGIN},https://other.example` } }); });
-after(() => shop.stop());
+after(() => shop?.stop());
 
 const call = (method, path, options) => shop.request(method, path, { from: next_address(), ...options });
 

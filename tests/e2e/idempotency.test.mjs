@@ -11,7 +11,7 @@ before(async () => {
     shop = await system();
     boss = await admin(shop);
 });
-after(() => shop.stop());
+after(() => shop?.stop());
 
 const body = (sku, quantity = 1) => ({ items: [{ sku, quantity }], payment_method: 'pm_card_visa' });
 

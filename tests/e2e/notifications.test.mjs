@@ -14,7 +14,7 @@ before(async () => {
     boss = await admin(shop);
     sku = (await product(boss, { stock: 100000 })).sku;
 });
-after(() => shop.stop());
+after(() => shop?.stop());
 
 /** Waits until the person's history has notifications of all the types, however many more there are. */
 async function having(person, ...types) {

@@ -13,7 +13,7 @@ before(async () => {
     shop = await system();
     boss = await admin(shop);
 });
-after(() => shop.stop());
+after(() => shop?.stop());
 
 test('only admins see operations', async () => {
     const ada = await register(shop);

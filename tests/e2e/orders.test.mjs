@@ -12,7 +12,7 @@ before(async () => {
     shop = await system();
     boss = await admin(shop);
 });
-after(() => shop.stop());
+after(() => shop?.stop());
 
 const order_body = (items, rest = {}) => ({ items, payment_method: 'pm_card_visa', ...rest });
 

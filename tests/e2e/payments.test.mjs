@@ -14,7 +14,7 @@ before(async () => {
     boss = await admin(shop);
     sku = (await product(boss, { unit_price: 1000, stock: 100000 })).sku;
 });
-after(() => shop.stop());
+after(() => shop?.stop());
 
 async function paid(person, quantity = 1) {
     const order = await person.paid_order([{ sku, quantity }]);

@@ -11,7 +11,7 @@ before(async () => {
     shop = await system();
     boss = await admin(shop);
 });
-after(() => shop.stop());
+after(() => shop?.stop());
 
 const body = (sku, rest = {}) => ({ sku, name: 'Mug', description: 'Holds tea.', unit_price: 1450, currency: 'EUR', stock: 10, ...rest });
 

@@ -15,7 +15,7 @@ before(async () => {
     boss = await admin(shop);
     sku = (await product(boss, { stock: 100000 })).sku;
 });
-after(() => shop.stop());
+after(() => shop?.stop());
 
 /** A person whose welcome has come, so that the numbers stand still. */
 async function settled() {

@@ -14,7 +14,7 @@ before(async () => {
     ada = await register(shop);
     keys = (await shop.request('GET', '/.well-known/jwks.json')).body.keys;
 });
-after(() => shop.stop());
+after(() => shop?.stop());
 
 const encode = (value) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 const parts = () => ada.token.split('.');

@@ -12,7 +12,7 @@ before(async () => {
     shop = await system();
     boss = await admin(shop);
 });
-after(() => shop.stop());
+after(() => shop?.stop());
 
 const refused = (person) => until('the token is refused', async () => (await person.get('/users/me')).status === 401, { seconds: 10 });
 

@@ -72,6 +72,10 @@ export class Process {
                 this.lines.push(...parts);
             });
         }
+        this.child.on('error', (error) => {
+            this.lines.push(String(error));
+            this.exit = { code: null, signal: null };
+        });
         this.ended = new Promise((resolve) => this.child.on('close', (code, signal) => {
             this.exit = { code, signal };
             log.end();
