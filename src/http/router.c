@@ -171,15 +171,20 @@ struct http_handler router_handler(struct router *router)
     return (struct http_handler){handle, router};
 }
 
-bool request_page(struct http_request *request, struct http_response *response, struct page *ret_page)
+void request_page_errors(struct http_request *request, struct problem_errors *errors, struct page *ret_page)
 {
-    struct problem_errors errors = {.arena = request->arena};
     const char *limit = http_query(request, "limit"), *cursor = http_query(request, "cursor");
     int64_t number = 20;
     if (limit && (text_to_int64(text_of(limit), &number) || number < 1 || number > 100))
-        problem_errors_add(&errors, "/limit", "This has to be a whole number from 1 to 100.");
+        problem_errors_add(errors, "/limit", "This has to be a whole number from 1 to 100.");
     if (cursor && (strlen(cursor) > 200 || strchr(cursor, '\x7f')))
-        problem_errors_add(&errors, "/cursor", "This is no cursor of this list.");
+        problem_errors_add(errors, "/cursor", "This is no cursor of this list.");
     *ret_page = (struct page){(int)number, cursor ? cursor : ""};
+}
+
+bool request_page(struct http_request *request, struct http_response *response, struct page *ret_page)
+{
+    struct problem_errors errors = {.arena = request->arena};
+    request_page_errors(request, &errors, ret_page);
     return !problem_errors_answer(&errors, response);
 }

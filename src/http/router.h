@@ -3,6 +3,7 @@
 #define PURSER_HTTP_ROUTER_H
 
 #include "http/message.h"
+#include "http/problem.h"
 
 enum route_access {
     ROUTE_PUBLIC,   /* anyone */
@@ -34,5 +35,7 @@ struct page {
     const char *cursor;
 };
 bool request_page(struct http_request *request, struct http_response *response, struct page *ret_page);
+/* The same for a list with more parameters: what is wrong is added to `errors`, to be answered with theirs. */
+void request_page_errors(struct http_request *request, struct problem_errors *errors, struct page *ret_page);
 
 #endif

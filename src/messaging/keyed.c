@@ -1,0 +1,79 @@
+/*
+ * The one path for every request that changes something under an Idempotency-Key: the key first, the effect, its answer beside it, one
+ * commit. The effect may run more than once (a group that was rolled back), so each run starts from an empty answer.
+ */
+#include "messaging/keyed.h"
+
+#include "http/problem.h"
+#include "messaging/idempotency.h"
+
+struct run {
+    struct idempotency key;
+    keyed_effect *effect;
+    void *arg;
+    const struct trace *trace;
+    struct http_response answer;
+};
+
+/* An effect has no fiber, so the problem that it made lacks the request's id. */
+static void name_request(struct run *run)
+{
+    if (run->answer.status >= 400 && run->trace)
+        problem_member(&run->answer, "request_id", json_string(run->trace->request_id));
+}
+
+static const char *header_of(struct run *run, const char *name)
+{
+    struct text value = http_header(&run->answer.headers, name);
+    return value.at ? arena_copy(run->answer.arena, value.at, value.size) : NULL;
+}
+
+static bool is_stored(int status)
+{
+    return status < 500 && status != 401 && status != 429;
+}
+
+static int keyed_body(struct transaction *tx, void *arg)
+{
+    struct run *run = arg;
+    run->answer = (struct http_response){.arena = transaction_arena(tx)};
+    int code = idempotency_begin(tx, &run->key);
+    if (code)
+        return code < 0 ? code : 0;
+    code = run->effect(tx, run->arg, &run->answer);
+    if (code < 0)
+        return code;
+    name_request(run);
+    if (!run->key.key || !is_stored(run->answer.status))
+        return 0;
+    return idempotency_finish(tx, &run->key, run->answer.status, run->answer.body, header_of(run, "Content-Type"),
+                              header_of(run, "Location"));
+}
+
+static void hand_over(const struct http_response *answer, struct http_response *response)
+{
+    response->status = answer->status;
+    response->body = answer->body;
+    for (unsigned i = 0; i < answer->headers.count; i++) {
+        const struct http_header *header = &answer->headers.list[i];
+        http_header_set(response->arena, &response->headers, arena_copy(response->arena, header->name.at, header->name.size),
+                        arena_copy(response->arena, header->value.at, header->value.size));
+    }
+}
+
+bool keyed_transact(struct database *database, struct http_request *request, struct http_response *response, keyed_effect *effect,
+                    void *arg, const char *doing)
+{
+    struct run run = {.effect = effect, .arg = arg, .trace = request->trace};
+    if (!idempotency_of(request, response, &run.key))
+        return false;
+    int code = database_transact(database, keyed_body, &run);
+    if (code < 0) {
+        problem_from_error(response, code, doing);
+        return false;
+    }
+    if (idempotency_answer(&run.key, response))
+        return false;
+    hand_over(&run.answer, response);
+    return run.answer.status < 400;
+}

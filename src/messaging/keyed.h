@@ -1,0 +1,17 @@
+/* A request that changes something: its effect and its answer in one transaction, under its Idempotency-Key where it has one. */
+#ifndef PURSER_MESSAGING_KEYED_H
+#define PURSER_MESSAGING_KEYED_H
+
+#include "engines/database.h"
+#include "http/message.h"
+
+/* Makes the change and the answer, inside the transaction (see database.h for what a body may do; `answer` is a fresh one at each run).
+ * 0 commits, whatever the answer's status: who refuses has changed nothing. Negative rolls back and is answered by its code. */
+typedef int keyed_effect(struct transaction *tx, void *arg, struct http_response *answer);
+
+/* Runs it, or repeats the stored answer of the same key, and leaves an answer in `response`. Answers of 401, 429 and 5xx are not stored.
+ * `doing` names the action in the log of a failure. True if the effect was committed now by this request. */
+FIBER_FN bool keyed_transact(struct database *database, struct http_request *request, struct http_response *response,
+                             keyed_effect *effect, void *arg, const char *doing);
+
+#endif

@@ -1,0 +1,209 @@
+/*
+ * The order service's SQL, the same for both engines. Stock is taken by conditional updates, so that the last items go to whoever comes
+ * first and a CHECK stands behind it; who takes several locks them in the order of their skus. An order is read under its
+ * lock, decided on by rules.c, and written back whole.
+ */
+#include "orders/store.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+
+#define PRODUCT_COLUMNS "sku, name, description, unit_price, currency, stock, id"
+
+static struct product product_of(const struct rows *rows, unsigned row)
+{
+    return (struct product){
+        .sku = rows_text(rows, row, 0),
+        .name = rows_text(rows, row, 1),
+        .description = rows_text(rows, row, 2),
+        .unit_price_minor = rows_integer(rows, row, 3),
+        .currency = rows_text(rows, row, 4),
+        .stock = rows_integer(rows, row, 5),
+        .id = rows_text(rows, row, 6),
+    };
+}
+
+int store_product_insert(struct transaction *tx, const struct product *product)
+{
+    int code = sql_run(tx,
+                       "INSERT INTO products (sku, id, name, description, unit_price, currency, stock, created_at) "
+                       "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (sku) DO NOTHING",
+                       "ttttitii", product->sku, product->id, product->name, product->description, product->unit_price_minor,
+                       product->currency, product->stock, clock_wall_ms());
+    return code < 0 ? code : code == 0 ? -EEXIST : 0;
+}
+
+int store_product(struct transaction *tx, const char *sku, struct product *ret_product)
+{
+    struct rows rows;
+    int code = sql_query(tx, &rows, "SELECT " PRODUCT_COLUMNS " FROM products WHERE sku = ?1", "t", sku);
+    if (code < 0)
+        return code;
+    if (!rows.count)
+        return -ENOENT;
+    *ret_product = product_of(&rows, 0);
+    return 0;
+}
+
+int store_product_update(struct transaction *tx, const struct product *change)
+{
+    int code = sql_run(tx,
+                       "UPDATE products SET name = coalesce(?2, name), description = coalesce(?3, description), "
+                       "unit_price = CASE WHEN ?4 < 0 THEN unit_price ELSE ?4 END, stock = CASE WHEN ?5 < 0 THEN stock ELSE ?5 END "
+                       "WHERE sku = ?1",
+                       "tttii", change->sku, change->name, change->description, change->unit_price_minor, change->stock);
+    return code < 0 ? code : code == 0 ? -ENOENT : 0;
+}
+
+int store_products(struct transaction *tx, const char *cursor, int limit, struct product **ret_list, unsigned *ret_count)
+{
+    struct rows rows;
+    int code = sql_query(tx, &rows, "SELECT " PRODUCT_COLUMNS " FROM products WHERE id < ?1 ORDER BY id DESC LIMIT ?2", "ti", cursor,
+                         (int64_t)limit);
+    if (code < 0)
+        return code;
+    *ret_list = arena_alloc(transaction_arena(tx), sizeof **ret_list * (rows.count + 1));
+    for (*ret_count = 0; *ret_count < rows.count; ++*ret_count)
+        (*ret_list)[*ret_count] = product_of(&rows, *ret_count);
+    return 0;
+}
+
+int store_products_exist(struct transaction *tx, bool *ret_exist)
+{
+    struct rows rows;
+    int code = sql_query(tx, &rows, "SELECT 1 FROM products LIMIT 1", "");
+    *ret_exist = code == 0 && rows.count;
+    return code;
+}
+
+int store_stock_take(struct transaction *tx, struct line *line)
+{
+    struct rows rows;
+    int code = sql_query(tx, &rows,
+                         "UPDATE products SET stock = stock - ?2 WHERE sku = ?1 AND stock >= ?2 RETURNING name, unit_price, currency", "ti",
+                         line->sku, line->quantity);
+    if (code < 0 || !rows.count)
+        return code;
+    line->name = rows_text(&rows, 0, 0);
+    line->unit_price_minor = rows_integer(&rows, 0, 1);
+    line->currency = rows_text(&rows, 0, 2);
+    return 1;
+}
+
+int store_stock_give(struct transaction *tx, const char *sku, int64_t quantity)
+{
+    int code = sql_run(tx, "UPDATE products SET stock = stock + ?2 WHERE sku = ?1", "ti", sku, quantity);
+    return code < 0 ? code : 0;
+}
+
+/* ---- orders ---- */
+
+#define ORDER_COLUMNS \
+    "id, user_id, status, currency, total, items, shipping_address, history, sequence, payment_id, payment_method, payment_status, " \
+    "payment_failure, payment_refunded, payment_created_at, payment_updated_at, created_at, updated_at"
+
+static struct order order_of(const struct rows *rows, unsigned row)
+{
+    struct order order = {
+        .id = rows_text(rows, row, 0),
+        .user_id = rows_text(rows, row, 1),
+        .currency = rows_text(rows, row, 3),
+        .total_minor = rows_integer(rows, row, 4),
+        .items = rows_text(rows, row, 5),
+        .shipping_address = rows_text(rows, row, 6),
+        .history = rows_text(rows, row, 7),
+        .sequence = rows_integer(rows, row, 8),
+        .payment =
+            {
+                .id = rows_text(rows, row, 9),
+                .method = rows_text(rows, row, 10),
+                .status = rows_text(rows, row, 11),
+                .failure_code = rows_text(rows, row, 12),
+                .refunded_minor = rows_integer(rows, row, 13),
+                .created_at = rows_integer(rows, row, 14),
+                .updated_at = rows_integer(rows, row, 15),
+            },
+        .created_at = rows_integer(rows, row, 16),
+        .updated_at = rows_integer(rows, row, 17),
+    };
+    order_status_parse(rows_text(rows, row, 2), &order.status);
+    return order;
+}
+
+int store_order_insert(struct transaction *tx, const struct order *order)
+{
+    return sql_send(tx,
+                    "INSERT INTO orders (" ORDER_COLUMNS ") "
+                    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+                    "ttttitttittttiiiii", order->id, order->user_id, order_status_name(order->status), order->currency, order->total_minor,
+                    order->items, order->shipping_address, order->history, order->sequence, order->payment.id, order->payment.method,
+                    order->payment.status, order->payment.failure_code, order->payment.refunded_minor, order->payment.created_at,
+                    order->payment.updated_at, order->created_at, order->updated_at);
+}
+
+int store_order(struct transaction *tx, const char *id, bool lock, struct order *ret_order)
+{
+    static const char sql[] = "SELECT " ORDER_COLUMNS " FROM orders WHERE id = ?1";
+    struct rows rows;
+    int code = lock ? sql_query_locked(tx, &rows, sql, "t", id) : sql_query(tx, &rows, sql, "t", id);
+    if (code < 0)
+        return code;
+    if (!rows.count)
+        return -ENOENT;
+    *ret_order = order_of(&rows, 0);
+    return 0;
+}
+
+int store_order_save(struct transaction *tx, const struct order *order)
+{
+    return sql_send(tx,
+                    "UPDATE orders SET status = ?2, history = ?3, sequence = ?4, payment_id = ?5, payment_method = ?6, payment_status = ?7, "
+                    "payment_failure = ?8, payment_refunded = ?9, payment_created_at = ?10, payment_updated_at = ?11, updated_at = ?12 "
+                    "WHERE id = ?1",
+                    "tttittttiiii", order->id, order_status_name(order->status), order->history, order->sequence, order->payment.id,
+                    order->payment.method, order->payment.status, order->payment.failure_code, order->payment.refunded_minor,
+                    order->payment.created_at, order->payment.updated_at, order->updated_at);
+}
+
+#define ORDERS_WHERE(condition) "SELECT " ORDER_COLUMNS " FROM orders WHERE id < ?1 " condition " ORDER BY id DESC LIMIT ?2"
+
+static int query_orders(struct transaction *tx, const struct order_filter *filter, struct rows *rows)
+{
+    int64_t limit = filter->limit;
+    if (filter->user_id && filter->status)
+        return sql_query(tx, rows, ORDERS_WHERE("AND user_id = ?3 AND status = ?4"), "titt", filter->cursor, limit, filter->user_id,
+                         filter->status);
+    if (filter->user_id)
+        return sql_query(tx, rows, ORDERS_WHERE("AND user_id = ?3"), "tit", filter->cursor, limit, filter->user_id);
+    if (filter->status)
+        return sql_query(tx, rows, ORDERS_WHERE("AND status = ?3"), "tit", filter->cursor, limit, filter->status);
+    return sql_query(tx, rows, ORDERS_WHERE(""), "ti", filter->cursor, limit);
+}
+
+int store_orders(struct transaction *tx, const struct order_filter *filter, struct order **ret_list, unsigned *ret_count)
+{
+    struct rows rows;
+    int code = query_orders(tx, filter, &rows);
+    if (code < 0)
+        return code;
+    *ret_list = arena_alloc(transaction_arena(tx), sizeof **ret_list * (rows.count + 1));
+    for (*ret_count = 0; *ret_count < rows.count; ++*ret_count)
+        (*ret_list)[*ret_count] = order_of(&rows, *ret_count);
+    return 0;
+}
+
+int store_orders_unpaid(struct transaction *tx, int64_t before_wall_ms, int limit, struct rows *ret_ids)
+{
+    return sql_query(tx, ret_ids,
+                     "SELECT id FROM orders WHERE status IN ('pending_payment', 'payment_failed') AND created_at <= ?1 "
+                     "ORDER BY created_at LIMIT ?2",
+                     "ii", before_wall_ms, (int64_t)limit);
+}
+
+int store_orders_unpaid_of(struct transaction *tx, const char *user_id, struct rows *ret_ids)
+{
+    return sql_query(tx, ret_ids,
+                     "SELECT id FROM orders WHERE user_id = ?1 AND status IN ('pending_payment', 'payment_failed') ORDER BY id", "t",
+                     user_id);
+}

@@ -1,0 +1,109 @@
+/*
+ * Consumers. A queue keeps no order: each effect is a function of the order as it is and of the message, and is right whichever comes first.
+ * What a payment's end means is decided by rules.c under the order's lock.
+ */
+#include "orders/workers.h"
+
+#include "contracts/names.h"
+#include "contracts/payments.h"
+#include "orders/moves.h"
+
+#include <errno.h>
+
+static struct cause cause_of(const struct event *event, const char *reason)
+{
+    return (struct cause){.reason = reason, .traceparent = event->traceparent, .event_id = event->id};
+}
+
+/* The order's copy of its payment. False when the message tells nothing new. */
+static bool note_payment(struct order *order, const struct payment_processed *processed, const struct event *event)
+{
+    if (!payment_status_follows(order->payment.status, processed->status) && processed->refunded_minor <= order->payment.refunded_minor)
+        return false;
+    if (payment_status_follows(order->payment.status, processed->status))
+        order->payment.status = processed->status;
+    if (processed->refunded_minor > order->payment.refunded_minor)
+        order->payment.refunded_minor = processed->refunded_minor;
+    order->payment.failure_code = processed->failure_code;
+    if (event->time_wall_ms > order->payment.updated_at)
+        order->payment.updated_at = event->time_wall_ms;
+    return true;
+}
+
+static int settle_charge(struct transaction *tx, struct order *order, bool is_latest, bool is_noted,
+                         const struct payment_processed *processed, const struct event *event)
+{
+    bool succeeded = strcmp(processed->status, "failed") != 0;
+    struct cause cause = cause_of(event, succeeded ? NULL : processed->failure_code);
+    int code = 0;
+    switch (charge_meaning(order->status, is_latest, succeeded)) {
+    case CHARGE_PAYS:
+        return order_mark(tx, order, ORDER_PAID, &cause);
+    case CHARGE_FAILS:
+        return order_mark(tx, order, ORDER_PAYMENT_FAILED, &cause);
+    case CHARGE_RETURNS:
+        cause.reason = "the order does not want it any more";
+        code = order_request_refund(tx, order, processed->payment_id, &cause);
+        break;
+    case CHARGE_SAYS_NOTHING:
+        break;
+    }
+    return code == 0 && is_noted ? store_order_save(tx, order) : code;
+}
+
+int on_payment_processed(struct transaction *tx, void *context, const struct event *event, const struct queue_message *message)
+{
+    struct payment_processed processed;
+    struct order order;
+    if (strcmp(event->type, EVENT_PAYMENT_PROCESSED) != 0 || payment_processed_decode(event->data, &processed) < 0)
+        return -EBADMSG;
+    int code = store_order(tx, processed.order_id, true, &order);
+    if (code < 0)
+        return code == -ENOENT ? -EBADMSG : code;
+    bool is_latest = strcmp(order.payment.id, processed.payment_id) == 0;
+    bool is_noted = is_latest && note_payment(&order, &processed, event);
+    if (strcmp(processed.action, "charge") == 0)
+        return settle_charge(tx, &order, is_latest, is_noted, &processed, event);
+    return is_noted ? store_order_save(tx, &order) : 0;
+}
+
+static int cancel_unpaid(struct transaction *tx, const char *id, const struct cause *cause)
+{
+    struct order order;
+    int code = store_order(tx, id, true, &order);
+    if (code < 0)
+        return code == -ENOENT ? 0 : code;
+    if (order.status != ORDER_PENDING_PAYMENT && order.status != ORDER_PAYMENT_FAILED)
+        return 0;
+    return order_cancel(tx, &order, cause);
+}
+
+int on_user_event(struct transaction *tx, void *context, const struct event *event, const struct queue_message *message)
+{
+    struct rows ids;
+    const char *user_id = json_get_string(event->data, "user_id");
+    if (strcmp(event->type, EVENT_USER_DELETED) != 0)
+        return 0;
+    if (!user_id || !uuid_is_valid(user_id))
+        return -EBADMSG;
+    struct cause cause = cause_of(event, "the account was deleted");
+    int code = store_orders_unpaid_of(tx, user_id, &ids);
+    for (unsigned i = 0; code == 0 && i < ids.count; i++)
+        code = cancel_unpaid(tx, rows_text(&ids, i, 0), &cause);
+    return code;
+}
+
+int expire_order(struct transaction *tx, void *id)
+{
+    struct cause cause = {.reason = "expired"};
+    return cancel_unpaid(tx, id, &cause);
+}
+
+int workers_begin(struct orders *orders, const struct service_engines *engines, struct err *err)
+{
+    static const char *const topics[] = {TOPIC_USERS, NULL};
+    const struct event_handler processed = {.name = "orders.payment-processed", .effect = on_payment_processed, .context = orders};
+    const struct event_handler users = {.name = "orders.users", .effect = on_user_event, .context = orders};
+    int code = consume_queue(engines->database, engines->queue, QUEUE_PAYMENT_PROCESSED, &processed, err);
+    return code < 0 ? code : consume_stream(engines->database, engines->stream, "orders", topics, &users, err);
+}
