@@ -20,6 +20,8 @@
 /* Somebody who has waited so long starts a process if there may be one more: shorter waits are cheaper than a start. */
 #define PATIENCE_MS 4
 #define TRIM_AFTER_MS 3000
+/* What a process needs for itself, beside what its function takes. */
+#define ENGINE_KB (8 * 1024)
 
 struct waiter {
     struct fiber *fiber;
@@ -63,6 +65,11 @@ void version_unref(struct version *version)
         return;
     free(version->settings);
     free(version);
+}
+
+int64_t pool_memory_kb(const struct version *version)
+{
+    return version->memory_mb * 1024 + ENGINE_KB;
 }
 
 void pool_set_limits(const struct pool_limits *new_limits)
@@ -329,7 +336,7 @@ static struct pooled *start_process(struct pool_entry *entry, int *ret_error)
     struct version *version = pool_version(entry);
     struct pooled *process = version ? calloc(1, sizeof(*process)) : NULL;
     struct host_process forked;
-    *ret_error = !version ? -ENOENT : !process ? -ENOTCONN : host_fork(version->memory_mb * 1024, &forked);
+    *ret_error = !version ? -ENOENT : !process ? -ENOTCONN : host_fork(pool_memory_kb(version), &forked);
     if (!*ret_error && !(process->link = link_new(forked)))
         *ret_error = -ENOTCONN;
     if (!*ret_error) {

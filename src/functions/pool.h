@@ -23,6 +23,8 @@ struct version {
 
 struct version *version_ref(struct version *version);
 void version_unref(struct version *version); /* NULL is fine */
+/* Private memory beyond which its processes are killed. */
+int64_t pool_memory_kb(const struct version *version);
 
 struct pool_entry; /* a function; lives as long as the service */
 
