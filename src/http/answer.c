@@ -44,21 +44,11 @@ static bool is_own(struct text name)
     }
 }
 
-static bool is_clean(struct text value)
-{
-    for (size_t i = 0; i < value.size; i++) {
-        unsigned char byte = (unsigned char)value.at[i];
-        if ((byte < 0x20 && byte != '\t') || byte == 0x7f)
-            return false;
-    }
-    return true;
-}
-
 static void add_field(struct buffer *out, const struct http_header *header)
 {
     if (is_own(header->name))
         return;
-    if (!is_clean(header->name) || !is_clean(header->value)) {
+    if (!http_field_is_clean(header->name) || !http_field_is_clean(header->value)) {
         log_error("a header field was left out", "{s:s%}", "name", header->name.at, header->name.size);
         return;
     }
@@ -75,30 +65,26 @@ static bool has_length(const struct http_response *response, const struct answer
     return response->body.size || !facts->to_head; /* a HEAD's answer from elsewhere came without its length */
 }
 
-struct text answer_head(const struct http_response *response, const struct answer_facts *facts)
+void answer_head(const struct http_response *response, const struct answer_facts *facts, struct buffer *out)
 {
-    static _Thread_local struct buffer out;
     char number[32];
-    out.size = 0;
-    out.failed = false;
     snprintf(number, sizeof number, "HTTP/1.1 %d ", response->status);
-    buffer_add_string(&out, number);
-    buffer_add_string(&out, http_reason(response->status));
-    buffer_add(&out, "\r\n", 2);
-    buffer_add_string(&out, date());
+    buffer_add_string(out, number);
+    buffer_add_string(out, http_reason(response->status));
+    buffer_add(out, "\r\n", 2);
+    buffer_add_string(out, date());
     if (has_length(response, facts)) {
         snprintf(number, sizeof number, "Content-Length: %zu\r\n", response->body.size);
-        buffer_add_string(&out, number);
+        buffer_add_string(out, number);
     }
     if (facts->close)
-        buffer_add_string(&out, "Connection: close\r\n");
+        buffer_add_string(out, "Connection: close\r\n");
     else if (facts->old_client)
-        buffer_add_string(&out, "Connection: keep-alive\r\n");
-    buffer_add_string(&out, "X-Request-Id: ");
-    buffer_add_string(&out, facts->trace->request_id);
-    buffer_add(&out, "\r\n", 2);
+        buffer_add_string(out, "Connection: keep-alive\r\n");
+    buffer_add_string(out, "X-Request-Id: ");
+    buffer_add_string(out, facts->trace->request_id);
+    buffer_add(out, "\r\n", 2);
     for (unsigned i = 0; i < response->headers.count; i++)
-        add_field(&out, &response->headers.list[i]);
-    buffer_add(&out, "\r\n", 2);
-    return out.failed ? (struct text){NULL, 0} : (struct text){out.at, out.size};
+        add_field(out, &response->headers.list[i]);
+    buffer_add(out, "\r\n", 2);
 }

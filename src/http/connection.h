@@ -15,7 +15,7 @@ struct connection;
 /* A request from its head to its answer. */
 struct http_exchange {
     struct connection *connection;
-    struct http_exchange *next; /* in the thread's stock */
+    struct http_exchange *next; /* in the listener's stock */
     struct fiber *fiber;        /* NULL before and after */
     struct trace trace;
     struct http_head head;
@@ -56,6 +56,9 @@ struct listener {
     struct worker *worker;
     struct connection *connections;
     unsigned connection_count, busy, at_work; /* changed by its worker, read by any */
+    struct http_exchange *stock; /* ended ones, for the next requests */
+    unsigned stock_count;
+    struct buffer head; /* of the answer that is being written */
     struct timer timer;
     int64_t accept_until_mono_ms, told_until_mono_ms;
 };
@@ -92,11 +95,11 @@ void exchange_start(struct http_exchange *exchange);
 /* Answers without a fiber: a problem in plain words. `exchange` may be NULL. Returns whether it could be written. */
 bool exchange_refuse(struct connection *connection, struct http_exchange *exchange, int status, const char *why, bool close);
 
-/* answer.c: the head of an answer, in a buffer of this thread that is good until the next call. */
+/* answer.c: the head of an answer, appended to `out`. */
 struct answer_facts {
     const struct trace *trace;
     bool close, to_head, old_client; /* HTTP/1.0 that wants to stay */
 };
-struct text answer_head(const struct http_response *response, const struct answer_facts *facts);
+void answer_head(const struct http_response *response, const struct answer_facts *facts, struct buffer *out);
 
 #endif

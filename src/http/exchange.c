@@ -16,15 +16,13 @@
 
 #define STOCK_MAX 32
 
-static _Thread_local struct http_exchange *stock;
-static _Thread_local unsigned stock_count;
-
 struct http_exchange *exchange_new(struct connection *connection, struct text head)
 {
-    struct http_exchange *exchange = stock;
+    struct listener *listener = connection->listener;
+    struct http_exchange *exchange = listener->stock;
     if (exchange) {
-        stock = exchange->next;
-        stock_count--;
+        listener->stock = exchange->next;
+        listener->stock_count--;
     } else if (!(exchange = memory_get(sizeof *exchange))) {
         return NULL;
     }
@@ -51,13 +49,14 @@ void exchange_free(struct http_exchange *exchange)
     if (exchange->bytes != exchange->inlined)
         free(exchange->bytes);
     buffer_fini(&exchange->body);
-    if (stock_count == STOCK_MAX) {
+    struct listener *listener = exchange->connection->listener;
+    if (listener->stock_count == STOCK_MAX) {
         free(exchange);
         return;
     }
-    exchange->next = stock;
-    stock = exchange;
-    stock_count++;
+    exchange->next = listener->stock;
+    listener->stock = exchange;
+    listener->stock_count++;
 }
 
 static void fill_request(struct http_exchange *exchange, struct arena *arena)
@@ -76,6 +75,15 @@ static void fill_request(struct http_exchange *exchange, struct arena *arena)
         .trace = &exchange->trace,
         .upgrade = head->upgrade && head->body == HTTP_BODY_NONE ? &exchange->connection->upgrade : NULL,
     };
+}
+
+static int write_out(struct connection *connection, const struct http_response *response, const struct answer_facts *facts, struct text body)
+{
+    struct buffer *head = &connection->listener->head;
+    head->size = 0;
+    head->failed = false;
+    answer_head(response, facts, head);
+    return head->failed ? -ENOMEM : stream_write(&connection->stream, (struct text){head->at, head->size}, body);
 }
 
 /* ---- answers without a fiber ---- */
@@ -130,8 +138,8 @@ static bool write_refusal(const struct refusal *refusal, struct arena *arena)
     if (server->decorate)
         server->decorate(server->handler.context, parsed ? &exchange->request : NULL, &response);
     bool to_head = exchange && exchange->head.method == HTTP_HEAD;
-    struct text head = answer_head(&response, &(struct answer_facts){.trace = refusal->trace, .close = refusal->close, .to_head = to_head});
-    if (!head.at || stream_write(&refusal->connection->stream, head, to_head ? (struct text){0} : response.body))
+    struct answer_facts facts = {.trace = refusal->trace, .close = refusal->close, .to_head = to_head};
+    if (write_out(refusal->connection, &response, &facts, to_head ? (struct text){0} : response.body))
         return false;
     server_note(server, exchange, refusal->trace, refusal->status, response.body.size);
     return true;
@@ -186,9 +194,8 @@ static bool write_answer(struct http_exchange *exchange)
         .to_head = exchange->head.method == HTTP_HEAD,
         .old_client = exchange->head.minor_version == 0,
     };
-    struct text head = answer_head(response, &facts);
     bool has_body = !facts.to_head && response->status >= 200 && response->status != 204 && response->status != 304;
-    int error = head.at ? stream_write(&connection->stream, head, has_body ? response->body : (struct text){0}) : -ENOMEM;
+    int error = write_out(connection, response, &facts, has_body ? response->body : (struct text){0});
     server_note(connection->listener->server, exchange, &exchange->trace, response->status, has_body ? response->body.size : 0);
     if (error)
         stream_drop(&connection->stream);

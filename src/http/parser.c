@@ -152,7 +152,7 @@ static int parse_request_line(struct text line, struct http_head *head, const ch
 
 /* ---- fields ---- */
 
-static bool value_is_clean(struct text value)
+bool http_field_is_clean(struct text value)
 {
     for (size_t i = 0; i < value.size; i++) {
         unsigned char c = (unsigned char)value.at[i];
@@ -183,7 +183,7 @@ static int parse_fields(struct text rest, struct http_head *head, const char **r
         for (size_t i = 0; i < name.size; i++)
             if (!is_token_char((unsigned char)name.at[i]))
                 return 400; /* among them: folded lines and a space before the colon */
-        if (!value_is_clean(value))
+        if (!http_field_is_clean(value))
             return 400;
         head->headers[head->count++] = (struct http_header){name, value};
     }
@@ -308,7 +308,7 @@ int http_response_parse(struct text bytes, bool to_head, struct http_head *ret_h
             return -EPROTO;
         ret_head->status = ret_head->status * 10 + (line.at[i] - '0');
     }
-    if (ret_head->status < 100 || (line.size > 12 && line.at[12] != ' ') || !value_is_clean(line))
+    if (ret_head->status < 100 || (line.size > 12 && line.at[12] != ' ') || !http_field_is_clean(line))
         return -EPROTO;
     if (parse_fields(bytes, ret_head, &why) || parse_framing(ret_head, &why))
         return -EPROTO;

@@ -32,6 +32,9 @@ int http_request_parse(struct text head, struct http_head *ret_head, const char 
 /* `to_head`: the answer to a HEAD request, which has no body. 0 or -EPROTO. */
 int http_response_parse(struct text head, bool to_head, struct http_head *ret_head);
 
+/* Whether a field's value has no byte that could end its line: no controls but the tab. */
+bool http_field_is_clean(struct text value);
+
 /* A chunked body. Zero-initialise. */
 struct http_chunks {
     int state;
