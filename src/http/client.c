@@ -28,7 +28,7 @@ struct client_pool {
 };
 
 struct client_connection {
-    struct stream stream;
+    struct tcp tcp;
     uv_connect_t connect;
     struct client_pool *pool;
     struct client_connection *next, *previous; /* among the idle */
@@ -44,9 +44,9 @@ struct client_connection {
 
 static struct client_pool *pools[WORKER_MAX];
 
-static struct client_connection *connection_of(struct stream *stream)
+static struct client_connection *connection_of(struct tcp *tcp)
 {
-    return (struct client_connection *)((char *)stream - offsetof(struct client_connection, stream));
+    return (struct client_connection *)((char *)tcp - offsetof(struct client_connection, tcp));
 }
 
 /* ---- pools ---- */
@@ -82,7 +82,7 @@ static void leave_idle(struct client_connection *connection)
 static void drop(struct client_connection *connection)
 {
     leave_idle(connection);
-    stream_close(&connection->stream);
+    tcp_close(&connection->tcp);
 }
 
 static void connection_free(struct client_connection *connection)
@@ -96,8 +96,8 @@ static void become_idle(struct client_connection *connection)
 {
     struct client_pool *pool = connection->pool;
     connection->fiber = NULL;
-    if (connection->stream.closing || pool->idle_count == IDLE_MAX) {
-        stream_close(&connection->stream);
+    if (connection->tcp.closing || pool->idle_count == IDLE_MAX) {
+        tcp_close(&connection->tcp);
         return;
     }
     connection->is_idle = true;
@@ -107,7 +107,7 @@ static void become_idle(struct client_connection *connection)
         connection->next->previous = connection;
     pool->idle = connection;
     pool->idle_count++;
-    stream_set_due(&connection->stream, clock_mono_ms() + IDLE_MS);
+    tcp_set_due(&connection->tcp, clock_mono_ms() + IDLE_MS);
 }
 
 /* ---- the answer, on the loop ---- */
@@ -182,38 +182,38 @@ static void take_answer(struct client_connection *connection, struct text bytes)
     }
 }
 
-static void on_read(struct stream *stream, struct text bytes)
+static void on_read(struct tcp *tcp, struct text bytes)
 {
-    struct client_connection *connection = connection_of(stream);
+    struct client_connection *connection = connection_of(tcp);
     if (connection->fiber && !connection->done)
         take_answer(connection, bytes);
     else
         drop(connection); /* nobody asked */
 }
 
-static void on_ended(struct stream *stream, int error)
+static void on_ended(struct tcp *tcp, int error)
 {
-    struct client_connection *connection = connection_of(stream);
+    struct client_connection *connection = connection_of(tcp);
     bool whole = !error && connection->head_done && connection->head.body == HTTP_BODY_UNTIL_CLOSE;
     finish(connection, whole ? 0 : error == -EPIPE || !error ? -ECONNRESET : error);
     drop(connection);
 }
 
-static void on_due(struct stream *stream)
+static void on_due(struct tcp *tcp)
 {
-    drop(connection_of(stream));
+    drop(connection_of(tcp));
 }
 
-static void on_closed(struct stream *stream)
+static void on_closed(struct tcp *tcp)
 {
-    struct client_connection *connection = connection_of(stream);
+    struct client_connection *connection = connection_of(tcp);
     connection->closed = true;
     finish(connection, -ECONNRESET);
     if (!connection->fiber)
         connection_free(connection); /* else its call does */
 }
 
-static const struct stream_events events = {.read = on_read, .ended = on_ended, .due = on_due, .closed = on_closed};
+static const struct tcp_events events = {.read = on_read, .ended = on_ended, .due = on_due, .closed = on_closed};
 
 /* ---- connecting ---- */
 
@@ -237,7 +237,7 @@ static int parse_address(const char *address, struct sockaddr_storage *ret_addre
 static void on_connected(uv_connect_t *connect, int status)
 {
     struct client_connection *connection = connect->data;
-    if (connection->stream.closing)
+    if (connection->tcp.closing)
         return;
     connection->connected = status == 0;
     if (status)
@@ -246,14 +246,14 @@ static void on_connected(uv_connect_t *connect, int status)
         fiber_wake(connection->fiber);
 }
 
-int http_tcp_connect(struct stream *stream, uv_connect_t *connect, const char *address, uv_connect_cb connected)
+int tcp_connect(struct tcp *tcp, uv_connect_t *connect, const char *address, uv_connect_cb connected)
 {
     struct sockaddr_storage target;
     int error = parse_address(address, &target);
     if (!error)
-        error = uv_tcp_connect(connect, &stream->tcp, (struct sockaddr *)&target, connected);
+        error = uv_tcp_connect(connect, &tcp->handle, (struct sockaddr *)&target, connected);
     if (!error)
-        uv_tcp_nodelay(&stream->tcp, 1);
+        uv_tcp_nodelay(&tcp->handle, 1);
     return error;
 }
 
@@ -273,7 +273,7 @@ static void release(void *arg)
     if (connection->closed)
         connection_free(connection);
     else
-        stream_close(&connection->stream);
+        tcp_close(&connection->tcp);
 }
 
 static FIBER_FN int wait_connected(struct client_connection *connection)
@@ -289,7 +289,7 @@ static FIBER_FN int wait_connected(struct client_connection *connection)
 static FIBER_FN int open_connection(struct client_pool *pool, struct lease *lease)
 {
     struct client_connection *connection = memory_get_zeroed(sizeof *connection);
-    if (!connection || stream_init(&connection->stream, &events)) {
+    if (!connection || tcp_init(&connection->tcp, &events)) {
         free(connection);
         memory_short();
     }
@@ -297,7 +297,7 @@ static FIBER_FN int open_connection(struct client_pool *pool, struct lease *leas
     connection->fiber = fiber_self();
     connection->connect.data = connection;
     lease->connection = connection;
-    int error = http_tcp_connect(&connection->stream, &connection->connect, pool->address, on_connected);
+    int error = tcp_connect(&connection->tcp, &connection->connect, pool->address, on_connected);
     return error ? error : wait_connected(connection);
 }
 
@@ -340,7 +340,7 @@ static int send_request(struct client_connection *connection, const struct http_
         buffer_fini(&head);
         memory_short();
     }
-    int error = stream_write(&connection->stream, (struct text){head.at, head.size}, call->body);
+    int error = tcp_write(&connection->tcp, (struct text){head.at, head.size}, call->body);
     buffer_fini(&head);
     return error == -EPIPE ? -ECONNRESET : error;
 }
@@ -352,8 +352,8 @@ static void begin_call(struct client_connection *connection, const struct http_c
     connection->to_head = strcmp(call->method, "HEAD") == 0;
     connection->scanned = connection->in.size = connection->body.size = 0;
     connection->chunks = (struct http_chunks){0};
-    stream_set_due(&connection->stream, 0);
-    stream_read(&connection->stream, true);
+    tcp_set_due(&connection->tcp, 0);
+    tcp_read(&connection->tcp, true);
 }
 
 static struct text moved(struct text bytes, const char *from, const char *to)

@@ -3,10 +3,10 @@
 #define PURSER_HTTP_CLIENT_CONNECTION_H
 
 #include "http/client.h"
-#include "http/stream.h"
+#include "http/tcp.h"
 
 /* Begins to connect to a numeric address. 0 or negative; `connected` is called in either case but a negative return. */
-int http_tcp_connect(struct stream *stream, uv_connect_t *connect, const char *address, uv_connect_cb connected);
+int tcp_connect(struct tcp *tcp, uv_connect_t *connect, const char *address, uv_connect_cb connected);
 /* Appends the head of the request. */
 void http_request_print(const struct http_call *call, struct buffer *out);
 

@@ -22,16 +22,16 @@
 #define WRITE_MS 30000 /* without the client taking anything */
 #define PIPELINE_MAX (64 * 1024)
 
-static struct connection *connection_of(struct stream *stream)
+static struct connection *connection_of(struct tcp *tcp)
 {
-    return (struct connection *)((char *)stream - offsetof(struct connection, stream));
+    return (struct connection *)((char *)tcp - offsetof(struct connection, tcp));
 }
 
 /* Whether anything of a client's request or our answer is under way. */
 static void count_busy(struct connection *connection)
 {
-    bool idle = connection->state == CONNECTION_HEAD && !connection->in.size && !stream_queued(&connection->stream);
-    bool busy = !idle && !connection->stream.closing;
+    bool idle = connection->state == CONNECTION_HEAD && !connection->in.size && !tcp_queued(&connection->tcp);
+    bool busy = !idle && !connection->tcp.closing;
     busy |= connection->state == CONNECTION_WORK;
     if (busy == connection->counted)
         return;
@@ -44,16 +44,16 @@ static void count_busy(struct connection *connection)
 static void set_due(struct connection *connection, bool moved)
 {
     int64_t now = clock_mono_ms();
-    struct stream *stream = &connection->stream;
+    struct tcp *tcp = &connection->tcp;
     if (connection->state == CONNECTION_WORK)
-        stream_set_due(stream, connection->ended ? now + HANG_UP_MS : 0);
-    else if (stream_queued(stream))
-        stream_set_due(stream, now + WRITE_MS);
+        tcp_set_due(tcp, connection->ended ? now + HANG_UP_MS : 0);
+    else if (tcp_queued(tcp))
+        tcp_set_due(tcp, now + WRITE_MS);
     else if (connection->state == CONNECTION_BODY || (connection->state == CONNECTION_HEAD && connection->in.size)) {
-        if (moved || !stream->due_mono_ms)
-            stream_set_due(stream, now + settings_duration_ms("head_timeout"));
+        if (moved || !tcp->due_mono_ms)
+            tcp_set_due(tcp, now + settings_duration_ms("head_timeout"));
     } else if (connection->state == CONNECTION_HEAD) {
-        stream_set_due(stream, now + IDLE_MS);
+        tcp_set_due(tcp, now + IDLE_MS);
     }
 }
 
@@ -62,15 +62,15 @@ static void set_due(struct connection *connection, bool moved)
 /* Tells the client that no more comes, and reads on for a while: closing with bytes unread would reset what is on its way to it. */
 static void linger(struct connection *connection)
 {
-    if (connection->ended && !stream_queued(&connection->stream)) {
-        stream_drop(&connection->stream);
+    if (connection->ended && !tcp_queued(&connection->tcp)) {
+        tcp_close(&connection->tcp);
         return;
     }
     connection->state = CONNECTION_LINGER;
     buffer_fini(&connection->in);
-    stream_end(&connection->stream);
-    stream_read(&connection->stream, true);
-    stream_set_due(&connection->stream, clock_mono_ms() + (stream_queued(&connection->stream) ? WRITE_MS : LINGER_MS));
+    tcp_end(&connection->tcp);
+    tcp_read(&connection->tcp, true);
+    tcp_set_due(&connection->tcp, clock_mono_ms() + (tcp_queued(&connection->tcp) ? WRITE_MS : LINGER_MS));
 }
 
 static void refuse(struct connection *connection, int status, const char *why)
@@ -83,7 +83,7 @@ static void refuse(struct connection *connection, int status, const char *why)
     if (written)
         linger(connection);
     else
-        stream_drop(&connection->stream);
+        tcp_close(&connection->tcp);
 }
 
 /* ---- from bytes to requests ---- */
@@ -95,8 +95,8 @@ static const char *find_refusal(int status)
 
 static void give_continue(struct connection *connection)
 {
-    if (stream_write(&connection->stream, text_of("HTTP/1.1 100 Continue\r\n\r\n"), (struct text){0}))
-        stream_drop(&connection->stream);
+    if (tcp_write(&connection->tcp, text_of("HTTP/1.1 100 Continue\r\n\r\n"), (struct text){0}))
+        tcp_close(&connection->tcp);
 }
 
 static void begin_trace(struct http_exchange *exchange)
@@ -180,7 +180,7 @@ static bool take_body(struct connection *connection, struct text *rest)
 
 static bool take_some(struct connection *connection, struct text *rest)
 {
-    if (connection->stream.closing || stream_queued(&connection->stream))
+    if (connection->tcp.closing || tcp_queued(&connection->tcp))
         return false;
     if (connection->state == CONNECTION_HEAD && !rest->size)
         return false;
@@ -202,23 +202,23 @@ static void keep_rest(struct connection *connection, struct text rest)
     else
         buffer_add(in, rest.at, rest.size);
     if (in->failed)
-        stream_drop(&connection->stream);
+        tcp_close(&connection->tcp);
 }
 
 static void settle(struct connection *connection, bool moved)
 {
-    if (connection->ended && connection->state != CONNECTION_WORK && !stream_queued(&connection->stream)) {
-        stream_drop(&connection->stream); /* nobody will send the rest */
-    } else if (!connection->stream.closing && connection->state != CONNECTION_LINGER && connection->state != CONNECTION_UPGRADED) {
+    if (connection->ended && connection->state != CONNECTION_WORK && !tcp_queued(&connection->tcp)) {
+        tcp_close(&connection->tcp); /* nobody will send the rest */
+    } else if (!connection->tcp.closing && connection->state != CONNECTION_LINGER && connection->state != CONNECTION_UPGRADED) {
         set_due(connection, moved);
-        stream_read(&connection->stream, !connection->ended && connection->in.size < PIPELINE_MAX);
+        tcp_read(&connection->tcp, !connection->ended && connection->in.size < PIPELINE_MAX);
     }
     count_busy(connection);
 }
 
 void connection_tell_drain(struct connection *connection)
 {
-    if (connection->state != CONNECTION_UPGRADED || connection->told || connection->stream.closing)
+    if (connection->state != CONNECTION_UPGRADED || connection->told || connection->tcp.closing)
         return;
     connection->told = true;
     connection->upgrade.events->drain(connection->upgrade.context);
@@ -227,7 +227,7 @@ void connection_tell_drain(struct connection *connection)
 /* The bytes behind the request that was taken over, and the drain if that has begun. */
 static void hand_over(struct connection *connection, struct text rest)
 {
-    if (rest.size && !connection->stream.closing)
+    if (rest.size && !connection->tcp.closing)
         connection->upgrade.events->read(connection->upgrade.context, rest);
     if (connection->listener->sockets_told)
         connection_tell_drain(connection);
@@ -243,7 +243,7 @@ static void advance(struct connection *connection, struct text fresh)
         rest = (struct text){connection->in.at, connection->in.size};
     }
     if (connection->in.failed) {
-        stream_drop(&connection->stream);
+        tcp_close(&connection->tcp);
         return;
     }
     size_t before = rest.size;
@@ -278,7 +278,7 @@ static void become_upgraded(struct connection *connection)
         return; /* advance hands over what is left */
     struct buffer in = connection->in;
     connection->in = (struct buffer){0};
-    stream_read(&connection->stream, !connection->ended);
+    tcp_read(&connection->tcp, !connection->ended);
     hand_over(connection, (struct text){in.at, in.size});
     buffer_fini(&in);
 }
@@ -299,7 +299,7 @@ void connection_answered(struct connection *connection, bool close)
         return;
     }
     connection->state = CONNECTION_HEAD;
-    if (close && !connection->stream.closing)
+    if (close && !connection->tcp.closing)
         linger(connection);
     if (connection->advancing)
         return;
@@ -309,11 +309,11 @@ void connection_answered(struct connection *connection, bool close)
         settle(connection, true);
 }
 
-/* ---- events of the stream ---- */
+/* ---- events of the tcp ---- */
 
-static void on_read(struct stream *stream, struct text bytes)
+static void on_read(struct tcp *tcp, struct text bytes)
 {
-    struct connection *connection = connection_of(stream);
+    struct connection *connection = connection_of(tcp);
     switch (connection->state) {
     case CONNECTION_UPGRADED:
         connection->upgrade.events->read(connection->upgrade.context, bytes);
@@ -323,9 +323,9 @@ static void on_read(struct stream *stream, struct text bytes)
     case CONNECTION_WORK:
         buffer_add(&connection->in, bytes.at, bytes.size);
         if (connection->in.failed)
-            stream_drop(stream);
+            tcp_close(tcp);
         else if (connection->in.size >= PIPELINE_MAX)
-            stream_read(stream, false);
+            tcp_read(tcp, false);
         return;
     default:
         advance(connection, bytes);
@@ -338,9 +338,9 @@ static void cancel(struct connection *connection)
         fiber_cancel(connection->exchange->fiber);
 }
 
-static void on_ended(struct stream *stream, int error)
+static void on_ended(struct tcp *tcp, int error)
 {
-    struct connection *connection = connection_of(stream);
+    struct connection *connection = connection_of(tcp);
     if (connection->state == CONNECTION_UPGRADED) {
         connection->upgrade.events->ended(connection->upgrade.context, error);
         return;
@@ -349,7 +349,7 @@ static void on_ended(struct stream *stream, int error)
     if (error) {
         if (connection->state == CONNECTION_WORK)
             cancel(connection);
-        stream_drop(stream);
+        tcp_close(tcp);
     } else if (connection->state == CONNECTION_LINGER) {
         linger(connection);
     } else {
@@ -357,9 +357,9 @@ static void on_ended(struct stream *stream, int error)
     }
 }
 
-static void on_written(struct stream *stream)
+static void on_written(struct tcp *tcp)
 {
-    struct connection *connection = connection_of(stream);
+    struct connection *connection = connection_of(tcp);
     if (connection->state == CONNECTION_UPGRADED)
         connection->upgrade.events->written(connection->upgrade.context);
     else if (connection->state == CONNECTION_LINGER)
@@ -368,23 +368,23 @@ static void on_written(struct stream *stream)
         advance(connection, (struct text){"", 0});
 }
 
-static void on_due(struct stream *stream)
+static void on_due(struct tcp *tcp)
 {
-    struct connection *connection = connection_of(stream);
+    struct connection *connection = connection_of(tcp);
     if (connection->state == CONNECTION_UPGRADED)
         connection->upgrade.events->due(connection->upgrade.context);
     else if (connection->state == CONNECTION_WORK)
         cancel(connection);
-    else if (connection->state == CONNECTION_LINGER || stream_queued(stream) || (connection->state == CONNECTION_HEAD && !connection->in.size))
-        stream_drop(stream);
+    else if (connection->state == CONNECTION_LINGER || tcp_queued(tcp) || (connection->state == CONNECTION_HEAD && !connection->in.size))
+        tcp_close(tcp);
     else
         refuse(connection, 408, "The request did not come in time.");
     count_busy(connection);
 }
 
-static void on_closed(struct stream *stream)
+static void on_closed(struct tcp *tcp)
 {
-    struct connection *connection = connection_of(stream);
+    struct connection *connection = connection_of(tcp);
     struct listener *listener = connection->listener;
     connection->closed = true;
     count_busy(connection);
@@ -402,14 +402,14 @@ static void on_closed(struct stream *stream)
 
 /* ---- beginning ---- */
 
-static const struct stream_events events = {
+static const struct tcp_events events = {
     .read = on_read, .ended = on_ended, .written = on_written, .due = on_due, .closed = on_closed};
 
 static void note_address(struct connection *connection)
 {
     struct sockaddr_storage peer;
     int size = sizeof peer;
-    if (uv_tcp_getpeername(&connection->stream.tcp, (struct sockaddr *)&peer, &size))
+    if (uv_tcp_getpeername(&connection->tcp.handle, (struct sockaddr *)&peer, &size))
         return;
     if (peer.ss_family == AF_INET6)
         uv_ip6_name((struct sockaddr_in6 *)&peer, connection->address, sizeof connection->address);
@@ -424,12 +424,12 @@ static struct connection *connection_new(struct listener *listener)
     struct connection *connection = memory_get_zeroed(sizeof *connection);
     if (!connection)
         return NULL;
-    if (stream_init(&connection->stream, &events)) {
+    if (tcp_init(&connection->tcp, &events)) {
         free(connection);
         return NULL;
     }
     connection->listener = listener;
-    connection->upgrade.stream = &connection->stream;
+    connection->upgrade.tcp = &connection->tcp;
     connection->next = listener->connections;
     if (connection->next)
         connection->next->previous = connection;
@@ -443,7 +443,7 @@ static void begin(struct connection *connection)
 {
     struct listener *listener = connection->listener;
     note_address(connection);
-    uv_tcp_nodelay(&connection->stream.tcp, 1);
+    uv_tcp_nodelay(&connection->tcp.handle, 1);
     if (listener->connection_count > (unsigned)settings_number("max_connections")) {
         refuse(connection, 503, "There are too many connections at the moment.");
         return;
@@ -456,8 +456,8 @@ void connection_accept(struct listener *listener)
     struct connection *connection = connection_new(listener);
     if (!connection)
         return;
-    if (uv_accept((uv_stream_t *)&listener->tcp, (uv_stream_t *)&connection->stream.tcp))
-        stream_drop(&connection->stream);
+    if (uv_accept((uv_stream_t *)&listener->tcp, (uv_stream_t *)&connection->tcp.handle))
+        tcp_close(&connection->tcp);
     else
         begin(connection);
 }
@@ -467,9 +467,9 @@ void connection_adopt(struct listener *listener, int fd)
     struct connection *connection = connection_new(listener);
     if (!connection) {
         close(fd);
-    } else if (uv_tcp_open(&connection->stream.tcp, fd)) {
+    } else if (uv_tcp_open(&connection->tcp.handle, fd)) {
         close(fd);
-        stream_drop(&connection->stream);
+        tcp_close(&connection->tcp);
     } else {
         begin(connection);
     }

@@ -31,7 +31,7 @@ struct http_exchange {
 enum connection_state { CONNECTION_HEAD, CONNECTION_BODY, CONNECTION_WORK, CONNECTION_LINGER, CONNECTION_UPGRADED };
 
 struct connection {
-    struct stream stream;
+    struct tcp tcp;
     struct http_upgrade upgrade;
     struct listener *listener;
     struct connection *next, *previous; /* of the listener */
@@ -41,7 +41,7 @@ struct connection {
     enum connection_state state;
     bool advancing; /* requests are being taken from what came */
     bool ended;     /* the client sends no more */
-    bool closed;    /* the stream is gone; an exchange is at work still */
+    bool closed;    /* the tcp is gone; an exchange is at work still */
     bool counted;   /* among the listener's busy */
     bool told;      /* that the server drains, after an upgrade */
     char address[46];

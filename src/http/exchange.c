@@ -83,7 +83,7 @@ static int write_out(struct connection *connection, const struct http_response *
     head->size = 0;
     head->failed = false;
     answer_head(response, facts, head);
-    return head->failed ? -ENOMEM : stream_write(&connection->stream, (struct text){head->at, head->size}, body);
+    return head->failed ? -ENOMEM : tcp_write(&connection->tcp, (struct text){head->at, head->size}, body);
 }
 
 /* ---- answers without a fiber ---- */
@@ -198,7 +198,7 @@ static bool write_answer(struct http_exchange *exchange)
     int error = write_out(connection, response, &facts, has_body ? response->body : (struct text){0});
     server_note(connection->listener->server, exchange, &exchange->trace, response->status, has_body ? response->body.size : 0);
     if (error)
-        stream_drop(&connection->stream);
+        tcp_close(&connection->tcp);
     return !close;
 }
 
@@ -225,7 +225,7 @@ static void abandoned(void *arg)
     struct http_exchange *exchange = arg;
     struct connection *connection = exchange->connection;
     if (connection->upgrade.events || !exchange_refuse(connection, exchange, 503, "There is not enough memory at the moment.", true))
-        stream_drop(&connection->stream);
+        tcp_close(&connection->tcp);
     finish(exchange, true);
 }
 
@@ -248,6 +248,6 @@ void exchange_start(struct http_exchange *exchange)
         return;
     bool close = !exchange->head.keep_alive || connection->ended || listener->draining;
     if (!exchange_refuse(connection, exchange, 503, "Too many requests are at work at the moment.", close))
-        stream_drop(&connection->stream);
+        tcp_close(&connection->tcp);
     finish(exchange, close);
 }

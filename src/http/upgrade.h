@@ -5,9 +5,9 @@
 #ifndef PURSER_HTTP_UPGRADE_H
 #define PURSER_HTTP_UPGRADE_H
 
-#include "http/stream.h"
+#include "http/tcp.h"
 
-/* As stream_events, on the loop. All are there. */
+/* As tcp_events, on the loop. All are there. */
 struct http_upgrade_events {
     void (*read)(void *context, struct text bytes);
     void (*ended)(void *context, int error);
@@ -18,7 +18,7 @@ struct http_upgrade_events {
 };
 
 struct http_upgrade {
-    struct stream *stream;
+    struct tcp *tcp;
     const struct http_upgrade_events *events; /* set by who takes it over, with the context */
     void *context;
 };

@@ -3,7 +3,7 @@
  * context exists only from the first byte of a message to its last. Beside it our own reading of frame headers finds where that is, and holds
  * the limits that wslay does not have. What we send needs no state: a header and the payload.
  *
- * Always holds: after `closing` nothing but the other side's close frame matters; `closed` is told once, when the stream is gone.
+ * Always holds: after `closing` nothing but the other side's close frame matters; `closed` is told once, when the tcp is gone.
  */
 #include "http/websocket.h"
 
@@ -23,7 +23,7 @@
 #define BROKEN 1006
 
 struct websocket {
-    struct stream *stream;
+    struct tcp *tcp;
     const struct websocket_events *events;
     void *context;
     struct wslay_event_context *wslay; /* NULL between messages */
@@ -43,8 +43,8 @@ static void send_frame(struct websocket *socket, unsigned char opcode, struct te
 {
     unsigned char header[10];
     size_t size = ws_frame_header(opcode, payload.size, header);
-    if (stream_write(socket->stream, (struct text){(char *)header, size}, payload) == -ENOMEM)
-        stream_close(socket->stream);
+    if (tcp_write(socket->tcp, (struct text){(char *)header, size}, payload) == -ENOMEM)
+        tcp_close(socket->tcp);
 }
 
 void websocket_close(struct websocket *socket, int code, const char *reason)
@@ -55,16 +55,16 @@ void websocket_close(struct websocket *socket, int code, const char *reason)
     socket->closing = true;
     socket->code = code;
     size_t size = ws_close_frame(code, reason, false, frame);
-    if (stream_write(socket->stream, (struct text){(char *)frame, size}, (struct text){0}) == -ENOMEM)
-        stream_close(socket->stream);
-    stream_set_due(socket->stream, clock_mono_ms() + CLOSE_MS);
+    if (tcp_write(socket->tcp, (struct text){(char *)frame, size}, (struct text){0}) == -ENOMEM)
+        tcp_close(socket->tcp);
+    tcp_set_due(socket->tcp, clock_mono_ms() + CLOSE_MS);
 }
 
 int websocket_send(struct websocket *socket, struct text message)
 {
-    if (socket->closing || socket->stream->closing)
+    if (socket->closing || socket->tcp->closing)
         return -EPIPE;
-    if (stream_queued(socket->stream) + message.size > WEBSOCKET_QUEUE_MAX) {
+    if (tcp_queued(socket->tcp) + message.size > WEBSOCKET_QUEUE_MAX) {
         websocket_close(socket, WS_CLOSE_SLOW, "too slow");
         return -EPIPE;
     }
@@ -74,7 +74,7 @@ int websocket_send(struct websocket *socket, struct text message)
 
 size_t websocket_queued(const struct websocket *socket)
 {
-    return stream_queued(socket->stream);
+    return tcp_queued(socket->tcp);
 }
 
 /* ---- wslay ---- */
@@ -100,7 +100,7 @@ static ssize_t on_wslay_send(wslay_event_context_ptr wslay, const uint8_t *bytes
 {
     struct websocket *socket = arg;
     (void)flags;
-    if (stream_write(socket->stream, (struct text){(const char *)bytes, size}, (struct text){0})) {
+    if (tcp_write(socket->tcp, (struct text){(const char *)bytes, size}, (struct text){0})) {
         wslay_event_set_error(wslay, WSLAY_ERR_CALLBACK_FAILURE);
         return -1;
     }
@@ -140,12 +140,12 @@ static void drop_wslay(struct websocket *socket)
 
 /* ---- receiving ---- */
 
-/* Both sides have said close: the stream ends, and the other side closes it. */
+/* Both sides have said close: the tcp ends, and the other side closes it. */
 static void part(struct websocket *socket)
 {
     socket->closing = true;
-    stream_end(socket->stream);
-    stream_set_due(socket->stream, clock_mono_ms() + CLOSE_MS);
+    tcp_end(socket->tcp);
+    tcp_set_due(socket->tcp, clock_mono_ms() + CLOSE_MS);
 }
 
 /* Gives bytes to wslay and sends what it wants to say. */
@@ -153,16 +153,16 @@ static void read_frames(struct websocket *socket, struct text bytes)
 {
     bool was_closing = socket->closing;
     if (need_wslay(socket)) {
-        stream_close(socket->stream);
+        tcp_close(socket->tcp);
         return;
     }
     socket->feed = bytes;
     if (wslay_event_recv(socket->wslay)) {
-        stream_close(socket->stream);
+        tcp_close(socket->tcp);
         return;
     }
     if (!was_closing && !socket->closing && wslay_event_want_write(socket->wslay) && wslay_event_send(socket->wslay))
-        stream_close(socket->stream);
+        tcp_close(socket->tcp);
     if (wslay_event_get_read_enabled(socket->wslay))
         return;
     if (!wslay_event_get_close_received(socket->wslay)) /* wslay found an error and said so */
@@ -206,11 +206,11 @@ static void on_read(void *context, struct text bytes)
     struct websocket *socket = context;
     size_t at = 0, given = 0;
     socket->heard = true;
-    while (given < bytes.size && !socket->stream->ending && !socket->stream->closing) {
+    while (given < bytes.size && !socket->tcp->ending && !socket->tcp->closing) {
         int event = ws_frames_next(&socket->frames, bytes, &at);
         int code = event == WS_FRAMES_BEGIN ? judge_frame(socket) : 0;
         if (code) {
-            /* The stream of frames ends here; the close handshake can't be read any more. */
+            /* The tcp of frames ends here; the close handshake can't be read any more. */
             websocket_close(socket, code, reason_of(code));
             part(socket);
             return;
@@ -224,7 +224,7 @@ static void on_read(void *context, struct text bytes)
         drop_wslay(socket);
 }
 
-/* ---- the stream's other events ---- */
+/* ---- the tcp's other events ---- */
 
 static void on_ended(void *context, int error)
 {
@@ -232,7 +232,7 @@ static void on_ended(void *context, int error)
     (void)error;
     if (!socket->closing)
         socket->code = BROKEN;
-    stream_close(socket->stream);
+    tcp_close(socket->tcp);
 }
 
 static void on_written(void *context)
@@ -245,12 +245,12 @@ static void on_due(void *context)
     struct websocket *socket = context;
     if (socket->closing || !socket->heard) {
         socket->code = socket->closing ? socket->code : BROKEN;
-        stream_close(socket->stream);
+        tcp_close(socket->tcp);
         return;
     }
     socket->heard = false;
     send_frame(socket, WS_PING, (struct text){"", 0});
-    stream_set_due(socket->stream, clock_mono_ms() + settings_duration_ms("ping_interval"));
+    tcp_set_due(socket->tcp, clock_mono_ms() + settings_duration_ms("ping_interval"));
 }
 
 static void on_drain(void *context)
@@ -286,10 +286,10 @@ int websocket_accept(struct http_request *request, struct http_response *respons
     if (!socket)
         memory_short();
     *socket = (struct websocket){
-        .stream = request->upgrade->stream, .events = events, .context = context, .heard = true, .code = BROKEN};
+        .tcp = request->upgrade->tcp, .events = events, .context = context, .heard = true, .code = BROKEN};
     websocket_switch(request, protocol);
     http_upgrade_take(request->upgrade, &upgrade_events, socket);
-    stream_set_due(socket->stream, clock_mono_ms() + settings_duration_ms("ping_interval"));
+    tcp_set_due(socket->tcp, clock_mono_ms() + settings_duration_ms("ping_interval"));
     response->upgraded = true;
     response->status = 101;
     *ret_socket = socket;

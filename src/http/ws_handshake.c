@@ -62,5 +62,5 @@ void websocket_switch(struct http_request *request, const char *protocol)
                         "X-Request-Id: %s\r\n%s%.64s%s\r\n",
                         accept, request->trace ? request->trace->request_id : "", protocol ? "Sec-WebSocket-Protocol: " : "",
                         protocol ? protocol : "", protocol ? "\r\n" : "");
-    stream_write(request->upgrade->stream, (struct text){head, (size_t)size}, (struct text){0});
+    tcp_write(request->upgrade->tcp, (struct text){head, (size_t)size}, (struct text){0});
 }
