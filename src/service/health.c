@@ -90,7 +90,7 @@ bool health_answer(struct http_request *request, struct http_response *response)
         problem(response, 405, "method-not-allowed", "Health is read with GET.");
         http_header_set(response->arena, &response->headers, "Allow", "GET, HEAD");
     } else if (live) {
-        respond_json(response, 200, json_make(response->arena, "{s:s}", "status", "live"));
+        respond_json(response, 200, json_make(response->arena, "{s:s}", "status", "ok"));
     } else {
         answer_ready(response);
     }
