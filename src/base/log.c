@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -191,10 +192,26 @@ static void write_out(const char *at, size_t size)
     }
 }
 
+static _Thread_local struct buffer line; /* kept: nothing waits while a line is made */
+static pthread_key_t line_key;
+static pthread_once_t line_once = PTHREAD_ONCE_INIT;
+
+static void free_line(void *own)
+{
+    buffer_fini(own);
+}
+
+static void make_line_key(void)
+{
+    pthread_key_create(&line_key, free_line);
+}
+
 static void write_line(enum log_level level, const char *event, const char *members, va_list *arguments)
 {
-    /* One buffer a thread, kept: nothing in here waits. */
-    static _Thread_local struct buffer line;
+    if (!line.at) {
+        pthread_once(&line_once, make_line_key);
+        pthread_setspecific(line_key, &line); /* for when the thread ends */
+    }
     char time[TIME_TEXT_SIZE];
     time_print(clock_wall_ms(), time);
     line.size = 0;

@@ -113,6 +113,15 @@ static void forget(struct remembered *place)
     *place = (struct remembered){0};
 }
 
+/* Of the worker that ends. */
+static void forget_all(void)
+{
+    for (unsigned i = 0; remembered && i < REMEMBERED; i++)
+        free(remembered[i].token);
+    free(remembered);
+    remembered = NULL;
+}
+
 static char *append(char **at, const char *string)
 {
     char *start = *at;
@@ -357,6 +366,7 @@ FIBER_FN int authenticate_start(struct cache *the_cache, struct err *err)
 {
     struct cache_subscription subscription = {.pattern = CHANNEL_SESSIONS, .message = on_message, .reconnected = on_reconnect};
     cache = the_cache;
+    workers_at_end(forget_all);
     must_ask = true;
     heard_mono_ms = clock_mono_ms();
     randombytes_buf(hash_key, sizeof hash_key);

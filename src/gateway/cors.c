@@ -9,7 +9,7 @@ static bool is_listed(struct text origin, const char *origins)
 {
     struct text rest = text_of(origins), part;
     while (text_split(&rest, ',', &part))
-        if (text_equal(text_trim(part), origin))
+        if (origin.size && text_equal(text_trim(part), origin))
             return true;
     return false;
 }

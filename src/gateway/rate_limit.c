@@ -1,6 +1,6 @@
 /*
- * Each slot is one 64-bit word: 20 bits of the key's hash and 44 bits of its theoretical arrival time (TAT) in milliseconds since the
- * process began. A key has four slots to be in; it takes over one whose time has passed, else the one that passes first. So the table never
+ * Each slot is one 64-bit word: 20 bits of the key's hash and 44 bits of its theoretical arrival time (TAT) in 1/64 ms of monotonic time,
+ * which last for eight years of it. A key has four slots to be in; it takes over one whose time has passed, else the one that passes first. So the table never
  * grows, and under a flood of more keys than fit, the oldest debts are forgotten first.
  */
 #include "gateway/rate_limit.h"
@@ -14,6 +14,7 @@
 #define BUCKETS 32768u
 #define WAYS 4u
 #define TAG_SHIFT 44
+#define TICKS 64 /* a millisecond */
 #define TIME_MASK ((UINT64_C(1) << TAG_SHIFT) - 1)
 
 static uint64_t table[BUCKETS][WAYS];
@@ -40,7 +41,7 @@ static uint64_t tag_of(uint64_t value)
     return tag ? tag : 1;
 }
 
-static uint64_t *slot_of(uint64_t value, uint64_t now)
+static uint64_t *slot_of(uint64_t value)
 {
     uint64_t *bucket = table[value % BUCKETS], *oldest = &bucket[0];
     for (unsigned i = 0; i < WAYS; i++) {
@@ -50,31 +51,38 @@ static uint64_t *slot_of(uint64_t value, uint64_t now)
         if ((word & TIME_MASK) < (__atomic_load_n(oldest, __ATOMIC_RELAXED) & TIME_MASK))
             oldest = &bucket[i];
     }
-    (void)now;
     return oldest;
 }
 
-/* In thousandths of a millisecond would be exact for every rate; whole milliseconds would make 200 in 10 s exactly 50 ms each but 7 in 10 s
- * a little too strict, so the arithmetic is done on count · time. */
+static int64_t to_ms(int64_t ticks)
+{
+    return (ticks + TICKS - 1) / TICKS;
+}
+
+/* The interval is rounded down and the period is a multiple of it, so that exactly `count` fit. */
 struct rate_answer rate_limit(const char *kind, const char *key, struct rate rate, int64_t now_ms, bool take)
 {
     if (rate.count <= 0)
         return (struct rate_answer){.allowed = true};
-    uint64_t value = hash(kind, key), now = (uint64_t)now_ms & TIME_MASK;
-    uint64_t *slot = slot_of(value, now), word = __atomic_load_n(slot, __ATOMIC_RELAXED);
-    int64_t interval = (rate.period_ms + rate.count - 1) / rate.count;
+    uint64_t value = hash(kind, key), now = (uint64_t)now_ms * TICKS & TIME_MASK;
+    uint64_t *slot = slot_of(value), word = __atomic_load_n(slot, __ATOMIC_RELAXED);
+    int64_t interval = rate.period_ms * TICKS / rate.count, period;
+    if (!interval)
+        interval = 1;
+    period = interval * rate.count;
     for (;;) {
-        int64_t tat = word >> TAG_SHIFT == tag_of(value) && (word & TIME_MASK) > now ? (int64_t)(word & TIME_MASK) : (int64_t)now;
-        int64_t debt = tat - (int64_t)now, room = rate.period_ms - debt;
+        bool mine = word >> TAG_SHIFT == tag_of(value) && (word & TIME_MASK) > now;
+        int64_t tat = mine ? (int64_t)(word & TIME_MASK) : (int64_t)now;
+        int64_t debt = tat - (int64_t)now, room = period - debt;
         struct rate_answer answer = {.allowed = room >= interval};
         if (!answer.allowed) {
-            answer.reset_ms = debt;
-            answer.retry_after_ms = interval - room;
+            answer.reset_ms = to_ms(debt);
+            answer.retry_after_ms = to_ms(interval - room);
             return answer;
         }
         answer.remaining = room / interval - (take ? 1 : 0);
-        answer.reset_ms = debt + (take ? interval : 0);
-        uint64_t next = (tag_of(value) << TAG_SHIFT) | (uint64_t)(tat + interval);
+        answer.reset_ms = to_ms(debt + (take ? interval : 0));
+        uint64_t next = (tag_of(value) << TAG_SHIFT) | ((uint64_t)(tat + interval) & TIME_MASK);
         if (!take || __atomic_compare_exchange_n(slot, &word, next, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
             return answer;
     }

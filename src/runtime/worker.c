@@ -18,12 +18,14 @@
 #include <string.h>
 
 #define END_WAIT_MS 2000 /* for fibers to see that they are cancelled when the loops end */
+#define ENDINGS_MAX 16
 
 _Thread_local struct worker *this_worker;
 
 static struct worker *workers;
 static unsigned count;
 static _Atomic bool stopping;
+static void (*_Atomic endings[ENDINGS_MAX])(void);
 static struct mail closed; /* the mailbox of a worker that has ended points here */
 
 unsigned worker_count(void)
@@ -259,12 +261,23 @@ static void end_fibers(struct worker *worker)
     read_mailbox(worker, &closed);
 }
 
+void workers_at_end(void (*run)(void))
+{
+    unsigned i = 0;
+    while (i < ENDINGS_MAX && atomic_load(&endings[i]) && atomic_load(&endings[i]) != run)
+        i++;
+    assert(i < ENDINGS_MAX);
+    atomic_store(&endings[i], run);
+}
+
 static void run_loop(struct worker *worker)
 {
     while (!atomic_load(&stopping))
         uv_run(&worker->loop, UV_RUN_DEFAULT);
     uv_run(&worker->loop, UV_RUN_NOWAIT);
     end_fibers(worker);
+    for (unsigned i = 0; i < ENDINGS_MAX && atomic_load(&endings[i]); i++)
+        atomic_load(&endings[i])();
 }
 
 static void thread_main(void *arg)

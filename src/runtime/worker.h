@@ -30,6 +30,9 @@ void worker_run(void);
 /* Ends all loops once they have no more work posted; from any thread. */
 void workers_stop(void);
 
+/* Calls `run` on each worker's thread when its loop has ended: to free what is kept for each thread. Registered once, before the end. */
+void workers_at_end(void (*run)(void));
+
 /* Calls `run(arg)` on that worker's loop (outside a fiber). Order is kept per sending thread. 0, or -ENOMEM, or -ESHUTDOWN. */
 int worker_post(struct worker *worker, void (*run)(void *arg), void *arg);
 /* The same, on a new fiber named `name`. */
