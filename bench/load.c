@@ -2,6 +2,7 @@
  * The load generator of `make bench`: one thread, many keep-alive connections, each from a loopback address of its own.
  *
  *   load get ADDRESS PORT PATH CONNECTIONS SECONDS [TOKENS]          one GET after the other
+ *   load post ADDRESS PORT PATH CONNECTIONS SECONDS BODY [TOKENS]    one POST of that JSON after the other
  *   load orders ADDRESS PORT SKUS CONNECTIONS SECONDS TOKENS         orders, each followed to `order.paid` on its buyer's WebSocket
  *   load idle ADDRESS PORT SOCKETS TOKENS                            opens WebSockets, says so, holds them until its input ends
  *
@@ -40,7 +41,7 @@ static struct {
     struct sockaddr_in to;
     int epoll;
     struct lines tokens, skus;
-    const char *path;
+    const char *path, *body; /* body: of POSTs, else NULL */
     struct wire *wires;
     unsigned wire_count, open_sockets;
     uint64_t answers, good, bad, next_key;
@@ -108,15 +109,20 @@ static void open_wire(struct wire *wire, unsigned number)
     watch(wire, EPOLL_CTL_ADD);
 }
 
-/* GET */
+/* GET, and POST of one body */
 
 static void send_get(struct wire *wire)
 {
     static uint64_t turn;
     char text[4096];
     const char *token = load.tokens.count ? load.tokens.line[turn++ % load.tokens.count] : NULL;
-    int len = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: bench\r\n%s%s%s\r\n", load.path, token ? "Authorization: Bearer " : "",
-                       token ? token : "", token ? "\r\n" : "");
+    int len = snprintf(text, sizeof text, "%s %s HTTP/1.1\r\nHost: bench\r\n%s%s%s", load.body ? "POST" : "GET", load.path,
+                       token ? "Authorization: Bearer " : "", token ? token : "", token ? "\r\n" : "");
+    if (load.body)
+        len += snprintf(text + len, sizeof text - (size_t)len, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+                        strlen(load.body), load.body);
+    else
+        len += snprintf(text + len, sizeof text - (size_t)len, "\r\n");
     wire->sent_us = wire_now_us();
     wire_send(wire, text, (size_t)len);
 }
@@ -314,7 +320,7 @@ static void run_idle(unsigned count)
 
 static int usage(void)
 {
-    fputs("usage: load get|orders|idle ADDRESS PORT ... (see the top of load.c)\n", stderr);
+    fputs("usage: load get|post|orders|idle ADDRESS PORT ... (see the top of load.c)\n", stderr);
     return 2;
 }
 
@@ -331,6 +337,12 @@ int main(int argc, char **argv)
         load.path = argv[4];
         if (argc > 7)
             read_lines(argv[7], &load.tokens);
+        run_requests((unsigned)strtoul(argv[5], NULL, 10), strtod(argv[6], NULL));
+    } else if (!strcmp(argv[1], "post") && argc >= 8) {
+        load.path = argv[4];
+        load.body = argv[7];
+        if (argc > 8)
+            read_lines(argv[8], &load.tokens);
         run_requests((unsigned)strtoul(argv[5], NULL, 10), strtod(argv[6], NULL));
     } else if (!strcmp(argv[1], "orders") && argc >= 8) {
         read_lines(argv[4], &load.skus);
