@@ -35,7 +35,7 @@ export function canRefund(payment: Payment | null): boolean {
 
 /** The last letters of an id: enough to tell one's own orders apart. */
 export function shortId(id: string): string {
-  return id.slice(-6).toUpperCase();
+  return id.slice(-8);
 }
 
 export function isId(text: string | undefined): text is string {

@@ -1,0 +1,175 @@
+// Bad days in the web app: each has a calm, correct screen, and nothing that was typed is lost.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { launch, missing } from '../support/browser.mjs';
+import { admin, all_pages, product } from '../support/shop.mjs';
+import { by_api, leave, order_id, sign_up, status, to_checkout, visitor, web_system } from '../support/web-shop.mjs';
+
+const options = { skip: missing };
+const FAILED_LOAD = /Failed to load resource|WebSocket connection|ERR_/;
+let browser;
+let shop;
+let boss;
+let mug;
+
+before(async () => {
+    if (missing) return;
+    shop = await web_system();
+    browser = await launch();
+    boss = await admin(shop);
+    mug = await product(boss, { stock: 100000 });
+});
+after(async () => {
+    await browser?.close();
+    await shop?.stop();
+});
+
+const problem = (status, name, headers = {}) => ({
+    status, headers: { 'Content-Type': 'application/problem+json', ...headers },
+    body: JSON.stringify({ type: `/problems/${name}`, title: name, status, request_id: 'r1' }),
+});
+
+test('the API is down, then back', options, async () => {
+    const ada = await visitor(browser, shop, { expected: [FAILED_LOAD] });
+    await ada.context.route('**/api/v1/products?*', (route) => route.abort());
+    await ada.page.goto('/');
+    await ada.page.getByText('Can’t reach the server').waitFor();
+    await ada.context.unroute('**/api/v1/products?*');
+    await ada.page.getByRole('button', { name: 'Try again' }).click();
+    await ada.page.getByText(mug.name).first().waitFor();
+    await leave(ada);
+});
+
+test('a slow API shows the outline of what comes', options, async () => {
+    const ada = await visitor(browser, shop);
+    let answer;
+    const held = new Promise((resolve) => { answer = resolve; });
+    await ada.context.route('**/api/v1/products?*', async (route) => {
+        await held;
+        await route.continue();
+    });
+    await ada.page.goto('/');
+    await ada.page.getByLabel('Loading').waitFor();
+    answer();
+    await ada.page.getByText(mug.name).first().waitFor();
+    await leave(ada);
+});
+
+test('a lost answer to the order: the repeat makes no second one', options, async () => {
+    const ada = await visitor(browser, shop, { expected: [FAILED_LOAD] });
+    await sign_up(ada);
+    const pay = await to_checkout(ada, mug);
+    let lost = false;
+    await ada.context.route('**/api/v1/orders', async (route) => {
+        if (lost || route.request().method() !== 'POST') return route.continue();
+        lost = true;
+        await route.fetch();
+        return route.abort();
+    });
+    await pay.click();
+    await ada.page.getByText('Can’t reach the server').waitFor();
+    await pay.click();
+    const id = await order_id(ada);
+    await status(ada, 'Paid');
+    assert.deepEqual((await all_pages(await by_api(ada), '/orders')).map((one) => one.id), [id]);
+    await leave(ada);
+});
+
+test('a token that ends in the middle is renewed without a word', options, async () => {
+    const ada = await visitor(browser, shop, { expected: [/401/] });
+    await sign_up(ada);
+    let refused = 0;
+    await ada.context.route('**/api/v1/orders?*', (route) => {
+        refused += 1;
+        return refused === 1 ? route.fulfill(problem(401, 'unauthorized')) : route.continue();
+    });
+    await ada.page.goto('/orders');
+    await ada.page.getByText('No orders yet').waitFor();
+    assert.equal(refused, 2);
+    await leave(ada);
+});
+
+test('too many requests: says how long, keeps the form, works afterwards', options, async () => {
+    const ada = await visitor(browser, shop, { expected: [/429/] });
+    await ada.context.route('**/api/v1/auth/register', (route) => route.fulfill(problem(429, 'rate-limited', { 'Retry-After': '9' })));
+    await ada.page.goto('/register');
+    await ada.page.getByLabel(/^Name/).fill('Ada');
+    await ada.page.getByLabel(/^Email/).fill('not yet known@example');
+    await ada.page.getByLabel(/^Password/).fill('a long enough password');
+    await ada.page.getByRole('button', { name: 'Create account' }).click();
+    await ada.page.getByText('Enter an email address').waitFor();
+    await ada.page.getByLabel(/^Email/).fill(`later-${process.pid}-${Date.now()}@example.com`);
+    await ada.page.getByRole('button', { name: 'Create account' }).click();
+    await ada.page.getByText(/in 9 seconds/).waitFor();
+    assert.equal(await ada.page.getByLabel(/^Name/).inputValue(), 'Ada');
+    await ada.context.unroute('**/api/v1/auth/register');
+    await ada.page.getByRole('button', { name: 'Create account' }).click();
+    await ada.page.getByRole('heading', { name: 'The shop' }).waitFor();
+    await leave(ada);
+});
+
+test('a refused WebSocket: the order still moves to paid', options, async () => {
+    const ada = await visitor(browser, shop, { expected: [FAILED_LOAD] });
+    await ada.context.routeWebSocket(/\/notifications\/ws/, (socket) => socket.close({ code: 1011 }));
+    await sign_up(ada);
+    await ada.page.getByText('Live updates are paused. Reconnecting…').waitFor();
+    const pay = await to_checkout(ada, mug);
+    await pay.click();
+    await status(ada, 'Paid');
+    await leave(ada);
+});
+
+test('malformed deep links lead to a page that says so', options, async () => {
+    const ada = await visitor(browser, shop, { expected: [/404|400|422/] });
+    await sign_up(ada);
+    for (const [path, text] of [
+        ['/orders/not-an-id', 'There is no such order'], ['/orders/%E0%A4%A', 'There is no such'], ['/orders/01932f50-02ab-7c11-8a3e-9d1b2c3d4e5f', 'There is no such order'],
+        ['/products/no%20such%2Fthing', 'There is no such product'], ['/nowhere/at/all', 'There is no such page'], ['/operations', 'This page is for administrators'],
+        ['/orders?status=%3Cscript%3E', 'No orders yet'],
+    ]) {
+        await ada.page.goto(path);
+        await ada.page.getByText(text).first().waitFor();
+    }
+    await leave(ada);
+});
+
+test('a price that changed under the basket is shown before anything is charged', options, async () => {
+    const ada = await visitor(browser, shop, { expected: [/409/] });
+    const tea = await product(boss, { unit_price: 1000 });
+    await sign_up(ada);
+    const pay = await to_checkout(ada, tea);
+    await boss.patch(`/products/${tea.sku}`, { unit_price: 1100 });
+    await pay.click();
+    await ada.page.getByText('The price has changed').waitFor();
+    assert.deepEqual(await all_pages(await by_api(ada), '/orders'), []);
+    await ada.page.getByRole('button', { name: /^Pay .*11[.,]00/ }).click();
+    await status(ada, 'Paid');
+    await leave(ada);
+});
+
+test('sold out meanwhile: said at the line', options, async () => {
+    const ada = await visitor(browser, shop, { expected: [/409/] });
+    const lamp = await product(boss, { stock: 1 });
+    await sign_up(ada);
+    const pay = await to_checkout(ada, lamp);
+    await boss.patch(`/products/${lamp.sku}`, { stock: 0 });
+    await pay.click();
+    await ada.page.getByText('Not enough left').waitFor();
+    await leave(ada);
+});
+
+test('a micro front end that cannot be had leaves the rest usable', options, async () => {
+    const ada = await visitor(browser, shop, { expected: [FAILED_LOAD, /Failed to fetch|RUNTIME/, /dynamically imported/] });
+    await ada.context.route('**/assets/orders/entry-*', (route) => route.abort());
+    await ada.page.goto('/');
+    await ada.page.getByText('The shop can’t be shown right now').waitFor();
+    await ada.page.getByRole('link', { name: 'Sign in' }).click();
+    await ada.page.getByRole('heading', { name: 'Welcome back' }).waitFor();
+    await ada.page.goBack();
+    await ada.page.getByText('The shop can’t be shown right now').waitFor();
+    await ada.context.unroute('**/assets/orders/entry-*');
+    await ada.page.getByRole('button', { name: 'Try again' }).click();
+    await ada.page.getByRole('heading', { name: 'The shop' }).waitFor();
+    await leave(ada);
+});

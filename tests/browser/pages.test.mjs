@@ -1,0 +1,177 @@
+// Every page, light and dark, at the desk and on the phone: nothing serious for axe, nothing wider than the window, nothing
+// that jumps, and a picture in build/screenshots. And how the files are served.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { assert_accessible, assert_fits, DESKTOP, launch, missing, PHONE, screenshot } from '../support/browser.mjs';
+import { admin, product, register } from '../support/shop.mjs';
+import { leave, sign_in, visitor, web_system } from '../support/web-shop.mjs';
+
+const options = { skip: missing };
+const MOST_SCRIPT_BYTES = 250 * 1024;
+const LARGEST_SHIFT = 0.1;
+const SHELVES = [
+    ['Stoneware mug', 'Holds 350 ml of something warm.', 1450, 120], ['Brass desk lamp', 'A warm pool of light for late ledgers.', 8900, 4],
+    ['Log book, A5', 'Lined, numbered pages. Lies flat.', 1250, 300], ['Fountain pen', 'Writes the first time, every time.', 4200, 0],
+    ['Assam tea, 250 g', 'Malty and strong, for night watches.', 990, 80], ['Canvas bag', 'Waxed cotton, made to be rained on.', 6400, 25],
+];
+let browser;
+let shop;
+let boss;
+let order;
+let failed;
+let first;
+
+before(async () => {
+    if (missing) return;
+    shop = await web_system();
+    browser = await launch();
+    boss = await admin(shop);
+    for (const [name, description, unit_price, stock] of SHELVES) {
+        const one = await product(boss, { unit_price, stock });
+        await boss.patch(`/products/${one.sku}`, { name, description });
+        first ??= one;
+    }
+    const items = [{ sku: first.sku, quantity: 2 }];
+    await register(shop);
+    order = await boss.paid_order(items);
+    failed = await boss.order_in((await boss.order(items, { payment_method: 'pm_card_chargeDeclined' })).id, 'payment_failed');
+});
+after(async () => {
+    await browser?.close();
+    await shop?.stop();
+});
+
+/** Adds up what jumps without having been asked to. */
+function watch_shifts() {
+    globalThis.shifts = 0;
+    new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) if (!entry.hadRecentInput) globalThis.shifts += entry.value;
+    }).observe({ type: 'layout-shift', buffered: true });
+}
+
+async function look_at(one, name, suffix, strict = true) {
+    const { page } = one;
+    await page.waitForFunction(() => document.fonts.status === 'loaded' && !document.querySelector('[aria-label="Loading"]'));
+    await assert_accessible(page, `${name} ${suffix}`);
+    await assert_fits(page, `${name} ${suffix}`);
+    const shifts = await page.evaluate(() => globalThis.shifts);
+    if (strict) assert.ok(shifts < LARGEST_SHIFT, `${name} ${suffix} jumps: ${shifts}`);
+    await screenshot(page, `${name}-${suffix}`);
+}
+
+const by_heading = (name) => (page) => page.getByRole('heading', { name, exact: true }).first().waitFor();
+const by_text = (text) => (page) => page.getByRole('main').getByText(text).first().waitFor();
+
+const OPEN = [['sign-in', '/sign-in', by_heading('Welcome back')], ['register', '/register', by_heading('Create your account')]];
+const PAGES = () => [
+    ['shop', '/', by_text('Stoneware mug')],
+    ['product', `/products/${first.sku}`, by_heading('Stoneware mug')],
+    ['basket-empty', '/basket', by_text('Your basket is empty')],
+    ['orders', '/orders', by_text('2 × Stoneware mug')],
+    ['order-paid', `/orders/${order.id}`, by_heading('Receipt')],
+    ['order-failed', `/orders/${failed.id}`, by_heading('Try another way to pay')],
+    ['account', '/account', by_text('This device')],
+    ['notifications', '/notifications', by_text(/Receipt for order/)],
+    ['admin-products', '/admin/products', by_text('Canvas bag')],
+    ['functions', '/functions', by_text('format-order')],
+    ['function-new', '/functions/new', by_heading('New function')],
+    ['function', '/functions/format-order', by_text('Deploy a new version')],
+    ['operations', '/operations', by_heading('Services')],
+    ['dead-letters', '/operations/dead-letters', by_text(/Nothing is stuck|Send again/)],
+    ['ledger', '/operations/ledger', by_text('Double-entry ledger')],
+    ['not-found', '/nowhere', by_text('There is no such page')],
+];
+
+async function visit_all(viewport, scheme, suffix) {
+    const one = await visitor(browser, shop, { viewport, scheme });
+    const { page } = one;
+    await one.context.addInitScript(watch_shifts);
+    for (const [name, path, ready] of OPEN) {
+        await page.goto(path);
+        await ready(page);
+        await look_at(one, name, suffix);
+    }
+    await sign_in(one, boss.email, boss.password);
+    for (const [name, path, ready] of PAGES()) {
+        await page.goto(path);
+        await ready(page);
+        await look_at(one, name, suffix);
+    }
+    await page.goto('/');
+    await page.getByRole('button', { name: /^Add Stoneware mug/ }).click();
+    for (const [name, path, ready] of [['basket', '/basket', by_text('Go to checkout')], ['checkout', '/checkout', by_heading('Payment')]]) {
+        await page.goto(path);
+        await ready(page);
+        await look_at(one, name, suffix);
+    }
+    await page.getByRole('button', { name: /^Notifications/ }).click();
+    await page.getByRole('dialog').getByText(/Receipt for order/).first().waitFor();
+    await look_at(one, 'panel', suffix, false);
+    await leave(one);
+}
+
+for (const [device, viewport] of [['desktop', DESKTOP], ['phone', PHONE]]) {
+    for (const scheme of ['light', 'dark']) {
+        test(`every page, ${device}, ${scheme}`, options, () => visit_all(viewport, scheme, `${device}-${scheme}`));
+    }
+}
+
+test('the reference is rendered here, with nothing from elsewhere', options, async () => {
+    const one = await visitor(browser, shop);
+    await one.page.goto('/docs');
+    await one.page.getByText('/api/v1/orders', { exact: true }).first().waitFor({ state: 'attached' });
+    await one.page.getByText('An order platform').first().waitFor();
+    await screenshot(one.page, 'docs-desktop-light');
+    await leave(one);
+});
+
+test('everything by keyboard: skip link, form, menu', options, async () => {
+    const one = await visitor(browser, shop);
+    const { page } = one;
+    await page.goto('/sign-in');
+    await page.getByLabel(/^Email/).waitFor();
+    await page.keyboard.type(boss.email);
+    await page.keyboard.press('Tab');
+    await page.keyboard.type(boss.password);
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'The shop' }).waitFor();
+    await page.reload();
+    await page.getByRole('heading', { name: 'The shop' }).waitFor();
+    await page.keyboard.press('Tab');
+    assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Skip to the content');
+    await page.getByRole('button', { name: /Account of/ }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('menuitem', { name: 'Account' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('menuitem', { name: 'Account' }).waitFor({ state: 'hidden' });
+    await leave(one);
+});
+
+test('little is fetched before the sign-in page, all of it from here', options, async () => {
+    const one = await visitor(browser, shop);
+    await one.page.goto('/sign-in');
+    await one.page.getByLabel(/^Email/).waitFor();
+    const bytes = await one.page.evaluate(() => performance.getEntriesByType('resource')
+        .filter((entry) => new URL(entry.name).pathname.endsWith('.js')).reduce((sum, entry) => sum + entry.encodedBodySize, 0));
+    assert.ok(bytes > 50_000 && bytes < MOST_SCRIPT_BYTES, `${bytes} bytes of JavaScript`);
+    await leave(one);
+});
+
+test('files are compressed, cached by their names, asked again by their tags', options, async () => {
+    const get = (path, headers = {}) => fetch(shop.base + path, { headers });
+    const page = await get('/orders/some/deep/link', { accept: 'text/html' });
+    assert.equal(page.status, 200);
+    assert.equal(page.headers.get('cache-control'), 'no-cache');
+    assert.match(page.headers.get('content-security-policy'), /script-src 'self';/);
+    const [script] = /\/assets\/shell\/[\w-]+\.js(?=")/.exec((await page.text()).split('type="module"')[1]);
+    const hashed = await get(script, { 'accept-encoding': 'br' });
+    assert.equal(hashed.headers.get('content-encoding'), 'br');
+    assert.match(hashed.headers.get('cache-control'), /immutable/);
+    const again = await get(script, { 'accept-encoding': 'br', 'if-none-match': hashed.headers.get('etag') });
+    assert.equal(again.status, 304);
+    const manifest = await get('/manifest.json');
+    assert.equal(manifest.headers.get('cache-control'), 'no-cache');
+    assert.equal((await fetch(`${shop.base}/manifest.json`, { method: 'HEAD' })).headers.get('content-length'), manifest.headers.get('content-length'));
+    assert.equal((await get('/assets/shell/missing.js')).status, 404);
+});

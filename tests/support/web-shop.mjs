@@ -1,0 +1,82 @@
+// What people do in the web app, as steps over its pages.
+
+import assert from 'node:assert/strict';
+import { open_browser, web_folder } from './browser.mjs';
+import { Person, new_email, PASSWORD } from './shop.mjs';
+import { system } from './system.mjs';
+
+/** A system that serves the web app. Its limits are off: every browser comes from one address. */
+export function web_system(settings = {}) {
+    return system({ settings: {
+        PURSER_WEB: web_folder, PURSER_FUNCTIONS: 'on', PURSER_RATE_LIMIT_IP: 'off', PURSER_RATE_LIMIT_USER: 'off',
+        PURSER_RATE_LIMIT_LOGIN: 'off', PURSER_WORKERS: '1', ...settings,
+    } });
+}
+
+/** A browser of somebody's own. */
+export async function visitor(browser, shop, options) {
+    const one = await open_browser(browser, shop.base, options);
+    return { ...one, shop };
+}
+
+export async function sign_up(one, name = 'Ada Lovelace') {
+    const email = new_email();
+    await one.page.goto('/register');
+    await one.page.getByLabel(/^Name/).fill(name);
+    await one.page.getByLabel(/^Email/).fill(email);
+    await one.page.getByLabel(/^Password/).fill(PASSWORD);
+    await one.page.getByRole('button', { name: 'Create account' }).click();
+    await one.page.getByRole('heading', { name: 'The shop' }).waitFor();
+    Object.assign(one, { email });
+    return email;
+}
+
+export async function sign_in(one, email, password = PASSWORD, next = '/') {
+    await one.page.goto(`/sign-in?next=${encodeURIComponent(next)}`);
+    await one.page.getByLabel(/^Email/).fill(email);
+    await one.page.getByLabel(/^Password/).fill(password);
+    await one.page.getByRole('button', { name: 'Sign in' }).click();
+    await one.page.waitForURL((url) => url.pathname === next);
+    one.email = email;
+}
+
+/** The same person by the API, as from another device. */
+export function by_api(one) {
+    return new Person(one.shop, { email: one.email, password: PASSWORD }).login();
+}
+
+export async function add_to_basket(one, product) {
+    await one.page.goto(`/products/${product.sku}`);
+    await one.page.getByRole('button', { name: `Add ${product.name} to the basket` }).click();
+    await one.page.getByRole('link', { name: /^Basket, 1 item/ }).waitFor();
+}
+
+/** From the product to the pay button. */
+export async function to_checkout(one, product, method = 'Visa ending 4242') {
+    await add_to_basket(one, product);
+    await one.page.goto('/checkout');
+    await one.page.getByRole('radio', { name: new RegExp(`^${method}`) }).click();
+    return one.page.getByRole('button', { name: /^Pay/ });
+}
+
+/** Orders and gives the order's id once its page is there. */
+export async function order(one, product, method) {
+    const pay = await to_checkout(one, product, method);
+    await pay.click();
+    return order_id(one);
+}
+
+export async function order_id(one) {
+    await one.page.waitForURL(/\/orders\/[0-9a-f-]{36}$/);
+    return new URL(one.page.url()).pathname.split('/').pop();
+}
+
+export function status(one, label) {
+    return one.page.getByText(`Order status: ${label}`).waitFor({ state: 'attached' });
+}
+
+/** No errors in pages, none on their consoles, no request to anywhere else. */
+export async function leave(one) {
+    await one.context.close();
+    assert.deepEqual(one.complaints, []);
+}
