@@ -1,12 +1,13 @@
 # The front door: `make help` lists what there is. Meson builds into build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build cluster bench fuzz soak fmt clean install
+.PHONY: help run test build web cluster bench fuzz soak fmt clean install
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
 run: install build ## build, then the whole system on http://127.0.0.1:3000 with a small catalogue
+	@scripts/web
 	@PURSER_DEMO=$${PURSER_DEMO:-on} exec build/purser run
 
 test: ## everything that can fail, in under 15 minutes; ONLY=name runs one stage
@@ -17,8 +18,12 @@ build: install ## leaves build/purser
 	@test -f build/build.ninja || meson setup build > /dev/null
 	@ninja -C build --quiet purser
 
+web: ## the web app and the API reference, into build/web
+	@scripts/web
+
 cluster: build ## engines, two gateways, two of each service, Nginx on http://127.0.0.1:8080
 	@scripts/install engines
+	@scripts/web
 	@scripts/cluster run
 
 bench: build ## a table of speed and size

@@ -2,6 +2,7 @@
  * Builds what the gateway serves into build/web. Without arguments everything; with names (`orders`) those packages
  * alone, whose new entries go into the manifest: that is how one is deployed without the others.
  */
+import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { build } from 'vite';
@@ -29,9 +30,20 @@ function placePage() {
   const folder = path.join(OUTPUT, 'assets', 'shell');
   const font = fs.readdirSync(folder).find((file) => file.endsWith('.woff2'));
   const link = `<link rel="preload" as="font" type="font/woff2" crossorigin href="/assets/shell/${font}" />`;
-  const page = fs.readFileSync(path.join(folder, 'index.html'), 'utf8').replace('</title>', `</title>\n    ${link}`);
+  const scheme = hashedName(folder, 'scheme.js');
+  fs.renameSync(path.join(folder, 'favicon.svg'), path.join(OUTPUT, 'favicon.svg'));
+  const page = fs.readFileSync(path.join(folder, 'index.html'), 'utf8')
+    .replace('</title>', `</title>\n    ${link}`).replace('<!-- scheme -->', `<script src="/assets/shell/${scheme}"></script>`);
   fs.writeFileSync(path.join(OUTPUT, 'index.html'), page);
   fs.rmSync(path.join(folder, 'index.html'));
+}
+
+/** Everything under /assets/ is named by its content, since it is cached for ever. */
+function hashedName(folder, name) {
+  const hash = crypto.createHash('sha256').update(fs.readFileSync(path.join(folder, name))).digest('base64url').slice(0, 8);
+  const hashed = name.replace(/(\.\w+)$/, `-${hash}$1`);
+  fs.renameSync(path.join(folder, name), path.join(folder, hashed));
+  return hashed;
 }
 
 function writeManifest() {
