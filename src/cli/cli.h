@@ -19,6 +19,7 @@ int cli_migrate(struct cli_arguments *arguments);
 int cli_admin(struct cli_arguments *arguments);
 int cli_keys(struct cli_arguments *arguments);
 int cli_function(struct cli_arguments *arguments);
+int cli_health(struct cli_arguments *arguments);
 int cli_help(struct cli_arguments *arguments);
 
 /* Takes --name=VALUE out of the flags; NULL if it is not there. */

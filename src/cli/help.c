@@ -15,6 +15,7 @@ static const char usage[] =
     "  purser admin create --email E    make an administrator (asks for the password, or --password P)\n"
     "  purser keys rotate               publish a new signing key and change over to it\n"
     "  purser function deploy FILE [--trigger T]   also: list, invoke NAME, logs NAME, rollback NAME\n"
+    "  purser health                    whether this machine's Purser is ready (exit status 0)\n"
     "  purser help [settings|routes]    this text, every setting, every route\n"
     "  purser --version\n"
     "\n"
