@@ -19,6 +19,10 @@ void log_write(enum log_level level, const char *event, const char *members, ...
 /* One last line, then _exit(1). For a broken environment, never for a bug (assert) nor for a request (problem answer). */
 _Noreturn void log_fatal(const char *event, const char *members, ...);
 
+/* For the calling thread: lines below a warning may be held until log_flush, which whoever turned it on calls before the thread waits. */
+void log_hold(bool hold);
+void log_flush(void);
+
 void log_set_level(enum log_level level);
 /* 0 or -EINVAL. */
 int log_level_parse(const char *name, enum log_level *ret_level);

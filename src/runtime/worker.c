@@ -191,6 +191,7 @@ static void run_ready(struct worker *worker)
 static void before_wait(uv_prepare_t *prepare)
 {
     run_ready(prepare->data);
+    log_flush();
 }
 
 static void after_wait(uv_check_t *check)
@@ -272,8 +273,10 @@ void workers_at_end(void (*run)(void))
 
 static void run_loop(struct worker *worker)
 {
+    log_hold(true);
     while (!atomic_load(&stopping))
         uv_run(&worker->loop, UV_RUN_DEFAULT);
+    log_hold(false);
     uv_run(&worker->loop, UV_RUN_NOWAIT);
     end_fibers(worker);
     for (unsigned i = 0; i < ENDINGS_MAX && atomic_load(&endings[i]); i++)

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char path[] = "/tmp/purser-log-XXXXXX";
@@ -42,7 +43,7 @@ static json_t *caught(void)
     if (size <= 0)
         return NULL;
     assert_int_equal(text[size - 1], '\n');
-    json_t *tree = json_loads(text, 0, NULL);
+    json_t *tree = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(tree);
     return tree;
 }
@@ -55,18 +56,62 @@ static const char *member(json_t *tree, const char *key)
 static void a_line_holds_its_members(void **state)
 {
     catch_lines();
-    log_warn("some event", "{s:s, s:i, s:I, s:b, s:f, s:s?, s:s}", "text", "quote \" back \\ line \n", "i", -5, "large", (json_int_t)1 << 40, "flag",
+    log_warn("some event", "{s:s, s:s%, s:i, s:I, s:b, s:f, s:s?, s:s}", "text", "quote \" back \\ line \n", "part", "partly", (size_t)4, "i", -5, "large", (json_int_t)1 << 40, "flag",
              1, "real", 1.5, "none", NULL, "last", "x");
     json_t *tree = caught();
     assert_string_equal(member(tree, "level"), "warn");
     assert_string_equal(member(tree, "event"), "some event");
     assert_string_equal(member(tree, "text"), "quote \" back \\ line \n");
+    assert_string_equal(member(tree, "part"), "part");
     assert_string_equal(member(tree, "last"), "x");
     assert_int_equal(json_integer_value(json_object_get(tree, "i")), -5);
     assert_int_equal(json_integer_value(json_object_get(tree, "large")), (json_int_t)1 << 40);
     assert_true(json_is_true(json_object_get(tree, "flag")));
     assert_true(json_is_null(json_object_get(tree, "none")));
     assert_int_equal(strlen(member(tree, "time")), 24);
+    json_decref(tree);
+}
+
+static const char *some_id(void)
+{
+    return "from the fiber";
+}
+
+static void a_request_id_is_said_once(void **state)
+{
+    log_set_context(some_id, NULL);
+    catch_lines();
+    log_info("own", "{s:s}", "request_id", "own id");
+    json_t *tree = caught();
+    assert_string_equal(member(tree, "request_id"), "own id");
+    json_decref(tree);
+    catch_lines();
+    log_info("none", NULL);
+    tree = caught();
+    assert_string_equal(member(tree, "request_id"), "from the fiber");
+    json_decref(tree);
+    log_set_context(NULL, NULL);
+}
+
+static void held_lines_go_out_together(void **state)
+{
+    struct stat status;
+    catch_lines();
+    log_hold(true);
+    log_info("first", NULL);
+    assert_int_equal(fstat(file, &status), 0);
+    assert_int_equal(status.st_size, 0);
+    log_flush();
+    log_hold(false);
+    json_t *tree = caught();
+    assert_string_equal(member(tree, "event"), "first");
+    json_decref(tree);
+    catch_lines();
+    log_hold(true);
+    log_warn("at once", NULL);
+    tree = caught();
+    log_hold(false);
+    assert_string_equal(member(tree, "event"), "at once");
     json_decref(tree);
 }
 
@@ -152,6 +197,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_holds_its_members),
+        cmocka_unit_test(a_request_id_is_said_once),
+        cmocka_unit_test(held_lines_go_out_together),
         cmocka_unit_test(nested_members_go_through_too),
         cmocka_unit_test(what_users_sent_is_escaped_and_cut),
         cmocka_unit_test(levels_below_are_silent),
