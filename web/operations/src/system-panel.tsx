@@ -25,10 +25,10 @@ export function SystemPanel() {
 
 function Rates({ status }: { status: OperationsStatus }) {
   const { rates } = status;
-  const backlog = status.outbox.reduce((sum, one) => sum + one.backlog, 0);
+  const backlog = sum(status.outbox.map((one) => one.backlog));
   const tiles: [string, string, string][] = [
     ['Requests', `${formatNumber(rates.requests_per_second, 1)}/s`, `${formatNumber(rates.errors_per_second, 2)}/s with errors`],
-    ['Orders', `${formatNumber(rates.orders_per_second ?? 0, 1)}/s`, `${formatNumber(rates.notifications_per_second ?? 0, 1)}/s notifications`],
+    ['Queues', formatNumber(sum(status.queues.map((one) => one.depth))), `waiting, ${formatNumber(sum(status.queues.map((one) => one.in_flight ?? 0)))} in work`],
     ['Outbox', formatNumber(backlog), backlog === 0 ? 'everything is on its way' : 'waiting to be sent'],
     ['Live connections', formatNumber(rates.websockets ?? 0), `${formatNumber(status.dead_letters ?? 0)} dead letters`],
   ];
@@ -97,6 +97,10 @@ function Engines({ status }: { status: OperationsStatus }) {
       {status.engines.map((one) => <Cells key={one.port} name={one.port} values={[one.adapter, <State key="s" state={one.state} />]} />)}
     </Panel>
   );
+}
+
+function sum(numbers: number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
 }
 
 function rate(value: number | undefined): string {

@@ -14,7 +14,7 @@ export function CataloguePage() {
   const shown = all.filter((product) => matches(product, words));
   return (
     <Page size="xl">
-      <PageHeader title="The shop" text="Good things for desk and galley. Paid in seconds, followed live."
+      <PageHeader title="The shop" text="Good things, paid in seconds and followed live."
         actions={<TextInput aria-label="Search the shop" placeholder="Search" size="sm" leftSection={<Icon name="search" />} value={words} onChange={(event) => setWords(event.currentTarget.value)} />} />
       {pages.isPending && <Waiting />}
       {pages.isError && <ErrorState error={pages.error} onRetry={() => void pages.refetch()} />}

@@ -21,7 +21,10 @@ export function loadRemoteModule(name: string): Promise<RemoteModule> {
   if (known !== undefined) return known;
   const loading = fetchRemote(name);
   loaded.set(name, loading);
-  loading.catch(() => loaded.delete(name));
+  loading.catch(() => {
+    loaded.delete(name);
+    manifest = null;
+  }).catch(() => undefined);
   return loading;
 }
 
