@@ -35,7 +35,7 @@ char *arena_copy(struct arena *arena, const void *at, size_t size);
 /* A copy of a string; NULL gives NULL. */
 char *arena_strdup(struct arena *arena, const char *string);
 char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
-char *arena_vprintf(struct arena *arena, const char *format, va_list arguments);
+char *arena_vprintf(struct arena *arena, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 
 /* Calls `run(arg)` when the arena goes. */
 void arena_defer(struct arena *arena, void (*run)(void *arg), void *arg);
