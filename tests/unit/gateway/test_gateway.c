@@ -84,7 +84,7 @@ struct ask {
     const char *headers[4][2];
 };
 
-static struct http_response *send(struct ask ask)
+static struct http_response *send_ask(struct ask ask)
 {
     struct arena *arena = fiber_arena();
     struct http_response *answer = arena_alloc(arena, sizeof *answer);
@@ -100,7 +100,7 @@ static struct http_response *send(struct ask ask)
     assert_int_equal(http_client_call(&call, answer, NULL), 0);
     return answer;
 }
-#define ASK(...) send((struct ask){__VA_ARGS__})
+#define ASK(...) send_ask((struct ask){__VA_ARGS__})
 
 static const char *header(const struct http_response *answer, const char *name)
 {
