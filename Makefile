@@ -16,7 +16,7 @@ test: ## everything that can fail, in under 15 minutes; ONLY=name runs one stage
 
 build: install ## leaves build/purser
 	@test -f build/build.ninja || meson setup build > /dev/null
-	@ninja -C build --quiet purser
+	@ninja -C build --quiet system
 
 web: ## the web app and the API reference, into build/web
 	@scripts/web
