@@ -235,5 +235,5 @@ FIBER_FN int hooks_start(struct functions_context *context, struct err *err)
         error = consume_queue(engines->database, engines->queue, QUEUE_ORDER_CREATED, &orders, err);
     if (!error)
         error = stream_consume(engines->stream, &stream, err);
-    return error ? error : workers_consume(context, err);
+    return error ? error : function_workers_consume(context, err);
 }

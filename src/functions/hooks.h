@@ -21,6 +21,6 @@ FIBER_FN int hooks_minute(struct database *database, int64_t minute);
 int hooks_queue_invocation_tx(struct transaction *tx, const struct stored_invocation *invocation);
 
 /* Starts the consumers of functions.invocations (workers.c). */
-FIBER_FN int workers_consume(struct functions_context *context, struct err *err);
+FIBER_FN int function_workers_consume(struct functions_context *context, struct err *err);
 
 #endif

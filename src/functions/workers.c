@@ -211,7 +211,7 @@ static FIBER_FN void run_batch(void *context, struct queue_delivery *deliveries,
         fiber_wait_uninterrupted();
 }
 
-FIBER_FN int workers_consume(struct functions_context *context, struct err *err)
+FIBER_FN int function_workers_consume(struct functions_context *context, struct err *err)
 {
     struct queue_consumer consumer = {
         .queue = QUEUE_INVOCATIONS,

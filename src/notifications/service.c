@@ -15,7 +15,7 @@ static FIBER_FN int start(struct service_engines *engines, void **ret_context, s
     notifications->engines = *engines;
     int error = hub_start(notifications, err);
     if (!error)
-        error = workers_consume(notifications, err);
+        error = notification_workers_consume(notifications, err);
     if (!error)
         *ret_context = notifications;
     return error;

@@ -11,6 +11,6 @@ struct notifications {
 extern const struct route notifications_routes[];
 
 /* Consumers of topics and of the queue. 0 or negative with words. */
-int workers_consume(struct notifications *notifications, struct err *err);
+int notification_workers_consume(struct notifications *notifications, struct err *err);
 
 #endif

@@ -53,7 +53,7 @@ static FIBER_FN void on_committed(void *context, const struct event *event)
     push_publish(notifications->engines.cache, user_id, notification.seq, unread, frame);
 }
 
-int workers_consume(struct notifications *notifications, struct err *err)
+int notification_workers_consume(struct notifications *notifications, struct err *err)
 {
     static const char *const topics[] = {TOPIC_USERS, TOPIC_ORDERS, TOPIC_PAYMENTS, NULL};
     const struct service_engines *engines = &notifications->engines;
