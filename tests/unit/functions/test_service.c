@@ -24,6 +24,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -195,11 +196,11 @@ static void versions(void)
     assert_non_null(strstr(result_of(answer), "0.05 EUR"));
 }
 
-/* Calls and kills at once. */
+/* Many calls at once, from both event loops. */
 struct crowd {
     struct fiber *waiter;
-    unsigned left;
-    unsigned statuses[600];
+    atomic_uint left;
+    atomic_uint statuses[600];
     const char *name, *event;
 };
 
@@ -208,17 +209,21 @@ static struct crowd crowd;
 static void crowd_call(void *arg)
 {
     json_t *answer;
-    crowd.statuses[invoke(crowd.name, crowd.event, &answer)]++;
-    if (--crowd.left == 0)
-        fiber_wake(crowd.waiter);
+    atomic_fetch_add(&crowd.statuses[invoke(crowd.name, crowd.event, &answer)], 1);
+    if (atomic_fetch_sub(&crowd.left, 1) == 1)
+        fiber_wake_from_thread(crowd.waiter);
 }
 
 static void send_crowd(const char *name, const char *event, unsigned count)
 {
-    crowd = (struct crowd){.waiter = fiber_self(), .left = count, .name = name, .event = event};
+    memset(&crowd, 0, sizeof crowd);
+    crowd.waiter = fiber_self();
+    crowd.name = name;
+    crowd.event = event;
+    atomic_store(&crowd.left, count);
     for (unsigned i = 0; i < count; i++)
-        assert_int_equal(fiber_start("crowd", crowd_call, NULL), 0);
-    while (crowd.left)
+        assert_int_equal(worker_start_fiber(worker_at(i % worker_count()), "crowd", crowd_call, NULL), 0);
+    while (atomic_load(&crowd.left))
         fiber_wait_uninterrupted();
 }
 
