@@ -50,7 +50,7 @@ int store_product_update(struct transaction *tx, const struct product *change)
 {
     int code = sql_run(tx,
                        "UPDATE products SET name = coalesce(?2, name), description = coalesce(?3, description), "
-                       "unit_price = CASE WHEN ?4 < 0 THEN unit_price ELSE ?4 END, stock = CASE WHEN ?5 < 0 THEN stock ELSE ?5 END "
+                       "unit_price = CASE WHEN CAST(?4 AS BIGINT) < 0 THEN unit_price ELSE ?4 END, stock = CASE WHEN CAST(?5 AS BIGINT) < 0 THEN stock ELSE ?5 END "
                        "WHERE sku = ?1",
                        "tttii", change->sku, change->name, change->description, change->unit_price_minor, change->stock);
     return code < 0 ? code : code == 0 ? -ENOENT : 0;

@@ -1,0 +1,146 @@
+/*
+ * The two ends of every movement of money. A charge moves its amount from the provider's account to `captured`; a refund moves it back
+ * through `refunded`; so the ledger sums to zero after every transaction, and its primary key holds each movement to one entry.
+ */
+#include "payments/settle.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/settings.h"
+#include "contracts/names.h"
+#include "messaging/outbox.h"
+#include "payments/rules.h"
+
+#include <errno.h>
+
+#define CALL_MARGIN_MS 5000
+
+int64_t due_after_call(void)
+{
+    return clock_wall_ms() + settings_duration_ms("payment_timeout") + CALL_MARGIN_MS;
+}
+
+/* To the order service: how the payment stands now. */
+static int reply(struct transaction *tx, const char *action, const struct payment *payment, const char *traceparent)
+{
+    const struct payment_processed processed = {
+        .action = action,
+        .payment_id = payment->id,
+        .order_id = payment->order_id,
+        .user_id = payment->user_id,
+        .status = payment->status,
+        .failure_code = payment->failure_code,
+        .amount_minor = payment->amount_minor,
+        .refunded_minor = payment->settled_minor,
+        .currency = payment->currency,
+    };
+    struct outbox_entry entry = {
+        .kind = OUTBOX_QUEUE,
+        .destination = QUEUE_PAYMENT_PROCESSED,
+        .key = payment->user_id,
+        .correlation_id = payment->id,
+        .event =
+            {
+                .source = SOURCE_PAYMENTS,
+                .type = EVENT_PAYMENT_PROCESSED,
+                .subject = payment->id,
+                .traceparent = traceparent,
+                .sequence = payment->sequence,
+                .data = payment_processed_encode(transaction_arena(tx), &processed),
+            },
+    };
+    return outbox_add(tx, &entry);
+}
+
+/* To everybody. `amount_minor` is what was moved now; a refund says what was given back in all, too. */
+static int announce(struct transaction *tx, const char *type, const struct payment *payment, int64_t amount_minor, bool is_refund,
+                    const char *traceparent)
+{
+    struct arena *arena = transaction_arena(tx);
+    json_t *data = json_make(arena, "{s:s, s:s, s:s, s:I, s:s, s:s*}", "payment_id", payment->id, "order_id", payment->order_id,
+                             "user_id", payment->user_id, "amount", (json_int_t)amount_minor, "currency", payment->currency,
+                             "failure_code", payment->failure_code);
+    if (is_refund && json_object_set_new(data, "refunded_amount", json_integer(payment->settled_minor)))
+        return -ENOMEM;
+    struct outbox_entry entry = {
+        .kind = OUTBOX_STREAM,
+        .destination = TOPIC_PAYMENTS,
+        .key = payment->user_id,
+        .event = {.source = SOURCE_PAYMENTS,
+                  .type = type,
+                  .subject = payment->id,
+                  .traceparent = traceparent,
+                  .sequence = payment->sequence,
+                  .data = data},
+    };
+    return outbox_add(tx, &entry);
+}
+
+int charge_record(struct transaction *tx, const struct payment_request *request)
+{
+    const struct payment payment = {
+        .id = request->payment_id,
+        .order_id = request->order_id,
+        .user_id = request->user_id,
+        .amount_minor = request->amount_minor,
+        .currency = request->currency,
+        .method = request->payment_method,
+    };
+    int code = store_payment_insert(tx, &payment, due_after_call());
+    return code == -EEXIST ? -EBADMSG : code < 0 ? code : 0;
+}
+
+int charge_settle(struct transaction *tx, const char *payment_id, const struct provider_answer *answer, const char *traceparent)
+{
+    struct payment payment;
+    bool succeeded = answer->verdict == PROVIDER_SUCCEEDED;
+    const char *failure = succeeded ? NULL : answer->verdict == PROVIDER_CANCELLED ? "timeout" : answer->failure_code;
+    int code = store_payment_settle(tx, payment_id, succeeded ? "succeeded" : "failed", failure, succeeded ? answer->reference : NULL,
+                                    &payment);
+    if (code <= 0)
+        return code;
+    code = succeeded ? store_ledger_move(tx, payment.id, "provider", "captured", payment.currency, payment.amount_minor) : 0;
+    if (code == 0)
+        code = reply(tx, "charge", &payment, traceparent);
+    if (code == 0)
+        code = announce(tx, succeeded ? EVENT_PAYMENT_SUCCEEDED : EVENT_PAYMENT_FAILED, &payment, payment.amount_minor, false, traceparent);
+    return code;
+}
+
+int refund_record(struct transaction *tx, const char *payment_id, const char *refund_id, int64_t amount_minor, const char *reason,
+                  struct payment *ret_payment)
+{
+    struct payment payment;
+    struct refund refund = {.id = refund_id, .payment_id = payment_id, .reason = reason};
+    int code = store_payment(tx, payment_id, true, &payment);
+    if (code == 0)
+        code = refund_amount(payment.status, payment.amount_minor, payment.refunded_minor, amount_minor, &refund.amount_minor);
+    if (code < 0)
+        return code;
+    if (refund.amount_minor > 0) {
+        code = store_refund_insert(tx, &refund, due_after_call());
+        if (code < 0)
+            return code == -EEXIST ? -EDOM : code;
+        payment.refunded_minor += code * refund.amount_minor;
+    }
+    if (ret_payment)
+        *ret_payment = payment;
+    return 0;
+}
+
+int refund_settle(struct transaction *tx, const char *refund_id, const struct provider_answer *answer, const char *traceparent)
+{
+    struct refund refund;
+    struct payment payment;
+    if (answer->verdict != PROVIDER_SUCCEEDED) {
+        log_error("the provider refused a refund", "{s:s}", "refund_id", refund_id);
+        return store_refund_fail(tx, refund_id);
+    }
+    int code = store_refund_settle(tx, refund_id, &refund, &payment);
+    if (code <= 0)
+        return code;
+    code = store_ledger_move(tx, refund.id, "refunded", "provider", payment.currency, refund.amount_minor);
+    if (code == 0)
+        code = reply(tx, "refund", &payment, traceparent);
+    return code == 0 ? announce(tx, EVENT_PAYMENT_REFUNDED, &payment, refund.amount_minor, true, traceparent) : code;
+}

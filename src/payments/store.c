@@ -1,0 +1,246 @@
+/*
+ * The payment service's SQL: payments, refunds and when they are due. Ends are conditional updates, so that of an answer, a callback and the
+ * reconciler, which may come at once, one settles a payment and the others find it settled.
+ */
+#include "payments/store.h"
+
+#include "base/clock.h"
+#include "payments/rules.h"
+
+#include <errno.h>
+
+#define CLAIM_MAX 64
+
+#define PAYMENT_COLUMNS \
+    "id, order_id, user_id, amount, currency, method, status, failure_code, provider_ref, refunded, settled, attempts, is_unknown, " \
+    "sequence, created_at, updated_at"
+
+static struct payment payment_of(const struct rows *rows, unsigned row)
+{
+    return (struct payment){
+        .id = rows_text(rows, row, 0),
+        .order_id = rows_text(rows, row, 1),
+        .user_id = rows_text(rows, row, 2),
+        .amount_minor = rows_integer(rows, row, 3),
+        .currency = rows_text(rows, row, 4),
+        .method = rows_text(rows, row, 5),
+        .status = rows_text(rows, row, 6),
+        .failure_code = rows_text(rows, row, 7),
+        .provider_ref = rows_text(rows, row, 8),
+        .refunded_minor = rows_integer(rows, row, 9),
+        .settled_minor = rows_integer(rows, row, 10),
+        .attempts = rows_integer(rows, row, 11),
+        .is_unknown = rows_integer(rows, row, 12) != 0,
+        .sequence = rows_integer(rows, row, 13),
+        .created_at = rows_integer(rows, row, 14),
+        .updated_at = rows_integer(rows, row, 15),
+    };
+}
+
+static void payments_of(struct transaction *tx, const struct rows *rows, struct payment **ret_list, unsigned *ret_count)
+{
+    *ret_list = arena_alloc(transaction_arena(tx), sizeof **ret_list * (rows->count + 1));
+    for (*ret_count = 0; *ret_count < rows->count; ++*ret_count)
+        (*ret_list)[*ret_count] = payment_of(rows, *ret_count);
+}
+
+int store_payment_insert(struct transaction *tx, const struct payment *payment, int64_t due_at)
+{
+    return sql_run(tx,
+                   "INSERT INTO payments (id, order_id, user_id, amount, currency, method, status, refunded, settled, attempts, is_unknown, "
+                   "due_at, sequence, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', 0, 0, 1, 0, ?7, 0, ?8, ?8) "
+                   "ON CONFLICT (id) DO NOTHING",
+                   "tttittii", payment->id, payment->order_id, payment->user_id, payment->amount_minor, payment->currency,
+                   payment->method, due_at, clock_wall_ms());
+}
+
+int store_payment(struct transaction *tx, const char *id, bool lock, struct payment *ret_payment)
+{
+    static const char sql[] = "SELECT " PAYMENT_COLUMNS " FROM payments WHERE id = ?1";
+    struct rows rows;
+    int code = lock ? sql_query_locked(tx, &rows, sql, "t", id) : sql_query(tx, &rows, sql, "t", id);
+    if (code < 0)
+        return code;
+    if (!rows.count)
+        return -ENOENT;
+    *ret_payment = payment_of(&rows, 0);
+    return 0;
+}
+
+int store_payment_settle(struct transaction *tx, const char *id, const char *status, const char *failure_code, const char *provider_ref,
+                         struct payment *ret_payment)
+{
+    struct rows rows;
+    int code = sql_query(tx, &rows,
+                         "UPDATE payments SET status = ?2, failure_code = ?3, provider_ref = ?4, is_unknown = 0, due_at = NULL, "
+                         "sequence = sequence + 1, updated_at = ?5 WHERE id = ?1 AND status = 'pending' RETURNING " PAYMENT_COLUMNS,
+                         "tttti", id, status, failure_code, provider_ref, clock_wall_ms());
+    if (code < 0 || !rows.count)
+        return code;
+    *ret_payment = payment_of(&rows, 0);
+    return 1;
+}
+
+int store_payment_postpone(struct transaction *tx, const char *id, bool is_unknown, int64_t due_at)
+{
+    return sql_send(tx, "UPDATE payments SET is_unknown = ?2, due_at = ?3, attempts = attempts + 1 WHERE id = ?1 AND status = 'pending'",
+                    "tii", id, (int64_t)is_unknown, due_at);
+}
+
+int store_payments_claim(struct transaction *tx, int64_t now, int64_t next_due_at, struct payment **ret_list, unsigned *ret_count)
+{
+    struct rows rows;
+    int code = sql_query(tx, &rows,
+                         "UPDATE payments SET due_at = ?2 WHERE id IN (SELECT id FROM payments WHERE due_at <= ?1 ORDER BY due_at "
+                         "LIMIT ?3) AND due_at <= ?1 RETURNING " PAYMENT_COLUMNS,
+                         "iii", now, next_due_at, (int64_t)CLAIM_MAX);
+    if (code == 0)
+        payments_of(tx, &rows, ret_list, ret_count);
+    return code;
+}
+
+#define PAYMENTS_WHERE(condition) "SELECT " PAYMENT_COLUMNS " FROM payments WHERE id < ?1 " condition " ORDER BY id DESC LIMIT ?2"
+
+int store_payments(struct transaction *tx, const struct payment_filter *filter, struct payment **ret_list, unsigned *ret_count)
+{
+    struct rows rows;
+    int code;
+    int64_t limit = filter->limit;
+    if (filter->user_id && filter->order_id)
+        code = sql_query(tx, &rows, PAYMENTS_WHERE("AND order_id = ?3 AND user_id = ?4"), "titt", filter->cursor, limit, filter->order_id,
+                         filter->user_id);
+    else if (filter->user_id)
+        code = sql_query(tx, &rows, PAYMENTS_WHERE("AND user_id = ?3"), "tit", filter->cursor, limit, filter->user_id);
+    else if (filter->order_id)
+        code = sql_query(tx, &rows, PAYMENTS_WHERE("AND order_id = ?3"), "tit", filter->cursor, limit, filter->order_id);
+    else
+        code = sql_query(tx, &rows, PAYMENTS_WHERE(""), "ti", filter->cursor, limit);
+    if (code == 0)
+        payments_of(tx, &rows, ret_list, ret_count);
+    return code;
+}
+
+/* ---- refunds ---- */
+
+#define REFUND_COLUMNS "id, payment_id, status, reason, amount, attempts"
+
+static struct refund refund_of(const struct rows *rows, unsigned row)
+{
+    return (struct refund){
+        .id = rows_text(rows, row, 0),
+        .payment_id = rows_text(rows, row, 1),
+        .status = rows_text(rows, row, 2),
+        .reason = rows_text(rows, row, 3),
+        .amount_minor = rows_integer(rows, row, 4),
+        .attempts = rows_integer(rows, row, 5),
+    };
+}
+
+int store_refund_insert(struct transaction *tx, const struct refund *refund, int64_t due_at)
+{
+    int code = sql_run(tx,
+                       "INSERT INTO refunds (id, payment_id, amount, status, reason, attempts, due_at, created_at, updated_at) "
+                       "VALUES (?1, ?2, ?3, 'pending', ?4, 1, ?5, ?6, ?6) ON CONFLICT (id) DO NOTHING",
+                       "ttitii", refund->id, refund->payment_id, refund->amount_minor, refund->reason, due_at, clock_wall_ms());
+    if (code != 1)
+        return code;
+    code = sql_run(tx, "UPDATE payments SET refunded = refunded + ?2, updated_at = ?3 WHERE id = ?1", "tii", refund->payment_id,
+                   refund->amount_minor, clock_wall_ms());
+    return code < 0 ? code : code == 1 ? 1 : -ENOENT;
+}
+
+int store_refund(struct transaction *tx, const char *id, struct refund *ret_refund)
+{
+    struct rows rows;
+    int code = sql_query(tx, &rows, "SELECT " REFUND_COLUMNS " FROM refunds WHERE id = ?1", "t", id);
+    if (code < 0)
+        return code;
+    if (!rows.count)
+        return -ENOENT;
+    *ret_refund = refund_of(&rows, 0);
+    return 0;
+}
+
+/* 1 and the refund when it was pending. */
+static int end_refund(struct transaction *tx, const char *id, const char *status, struct refund *ret_refund)
+{
+    struct rows rows;
+    int code = sql_query(tx, &rows,
+                         "UPDATE refunds SET status = ?2, due_at = NULL, updated_at = ?3 WHERE id = ?1 AND status = 'pending' "
+                         "RETURNING " REFUND_COLUMNS,
+                         "tti", id, status, clock_wall_ms());
+    if (code < 0 || !rows.count)
+        return code;
+    *ret_refund = refund_of(&rows, 0);
+    return 1;
+}
+
+int store_refund_settle(struct transaction *tx, const char *id, struct refund *ret_refund, struct payment *ret_payment)
+{
+    struct rows rows;
+    int code = end_refund(tx, id, "succeeded", ret_refund);
+    if (code != 1)
+        return code;
+    code = sql_query(tx, &rows,
+                     "UPDATE payments SET settled = settled + ?2, sequence = sequence + 1, updated_at = ?3, "
+                     "status = CASE WHEN settled + ?2 < amount THEN 'partially_refunded' ELSE 'refunded' END "
+                     "WHERE id = ?1 RETURNING " PAYMENT_COLUMNS,
+                     "tii", ret_refund->payment_id, ret_refund->amount_minor, clock_wall_ms());
+    if (code < 0)
+        return code;
+    *ret_payment = payment_of(&rows, 0);
+    return 1;
+}
+
+int store_refund_fail(struct transaction *tx, const char *id)
+{
+    struct refund refund;
+    int code = end_refund(tx, id, "failed", &refund);
+    if (code != 1)
+        return code;
+    return sql_send(tx, "UPDATE payments SET refunded = refunded - ?2, updated_at = ?3 WHERE id = ?1", "tii", refund.payment_id,
+                    refund.amount_minor, clock_wall_ms());
+}
+
+int store_refund_postpone(struct transaction *tx, const char *id, int64_t due_at)
+{
+    return sql_send(tx, "UPDATE refunds SET due_at = ?2, attempts = attempts + 1 WHERE id = ?1 AND status = 'pending'", "ti", id, due_at);
+}
+
+int store_refunds_claim(struct transaction *tx, int64_t now, int64_t next_due_at, struct refund **ret_list, unsigned *ret_count)
+{
+    struct rows rows;
+    int code = sql_query(tx, &rows,
+                         "UPDATE refunds SET due_at = ?2 WHERE id IN (SELECT id FROM refunds WHERE due_at <= ?1 ORDER BY due_at LIMIT ?3) "
+                         "AND due_at <= ?1 RETURNING " REFUND_COLUMNS,
+                         "iii", now, next_due_at, (int64_t)CLAIM_MAX);
+    if (code < 0)
+        return code;
+    *ret_list = arena_alloc(transaction_arena(tx), sizeof **ret_list * (rows.count + 1));
+    for (*ret_count = 0; *ret_count < rows.count; ++*ret_count)
+        (*ret_list)[*ret_count] = refund_of(&rows, *ret_count);
+    return 0;
+}
+
+/* ---- when something is due ---- */
+
+int store_next_due(struct transaction *tx, int64_t *ret_due_at)
+{
+    struct rows rows;
+    int code = sql_query(tx, &rows,
+                         "SELECT (SELECT min(due_at) FROM payments WHERE due_at IS NOT NULL), "
+                         "(SELECT min(due_at) FROM refunds WHERE due_at IS NOT NULL)",
+                         "");
+    if (code < 0)
+        return code;
+    int64_t payment = rows_null(&rows, 0, 0) ? INT64_MAX : rows_integer(&rows, 0, 0);
+    int64_t refund = rows_null(&rows, 0, 1) ? INT64_MAX : rows_integer(&rows, 0, 1);
+    *ret_due_at = payment < refund ? payment : refund;
+    return 0;
+}
+
+int store_make_due(struct transaction *tx)
+{
+    int code = sql_send(tx, "UPDATE payments SET due_at = 0 WHERE due_at IS NOT NULL AND is_unknown = 0", "");
+    return code < 0 ? code : sql_send(tx, "UPDATE refunds SET due_at = 0 WHERE due_at IS NOT NULL", "");
+}

@@ -1,0 +1,56 @@
+/* The SQL of the ledger, which is only ever added to, and of the events that providers call back with. */
+#include "base/clock.h"
+#include "payments/store.h"
+
+int store_ledger_move(struct transaction *tx, const char *transaction_id, const char *from, const char *to, const char *currency,
+                      int64_t amount_minor)
+{
+    int code = sql_run(tx,
+                       "INSERT INTO ledger_entries (transaction_id, account, currency, amount, created_at) "
+                       "VALUES (?1, ?2, ?4, CAST(0 AS BIGINT) - ?5, ?6), (?1, ?3, ?4, ?5, ?6)",
+                       "ttttii", transaction_id, from, to, currency, amount_minor, clock_wall_ms());
+    return code < 0 ? code : 0;
+}
+
+int store_ledger_balances(struct transaction *tx, struct rows *ret_rows)
+{
+    return sql_query(tx, ret_rows,
+                     "SELECT account, currency, sum(amount) FROM ledger_entries GROUP BY account, currency ORDER BY currency, account", "");
+}
+
+int store_ledger_faults(struct transaction *tx, int64_t *ret_unbalanced, int64_t *ret_difference)
+{
+    struct rows rows;
+    int code = sql_query(tx, &rows,
+                         "SELECT (SELECT count(*) FROM (SELECT transaction_id FROM ledger_entries GROUP BY transaction_id, currency "
+                         "HAVING sum(amount) <> 0) AS unbalanced), "
+                         "(SELECT coalesce(sum(amount - settled), 0) FROM payments WHERE status IN ('succeeded', 'partially_refunded', "
+                         "'refunded')) + (SELECT coalesce(sum(amount), 0) FROM ledger_entries WHERE account = 'provider')",
+                         "");
+    if (code < 0)
+        return code;
+    *ret_unbalanced = rows_integer(&rows, 0, 0);
+    *ret_difference = rows_integer(&rows, 0, 1);
+    return 0;
+}
+
+/* ---- events of providers ---- */
+
+int store_event_insert(struct transaction *tx, const char *provider, const char *id, struct text body, bool is_handled)
+{
+    return sql_run(tx,
+                   "INSERT INTO provider_events (provider, id, body, received_at, is_handled) VALUES (?1, ?2, ?3, ?4, ?5) "
+                   "ON CONFLICT (provider, id) DO NOTHING",
+                   "ttsii", provider, id, &body, clock_wall_ms(), (int64_t)is_handled);
+}
+
+int store_event_handled(struct transaction *tx, const char *provider, const char *id)
+{
+    return sql_send(tx, "UPDATE provider_events SET is_handled = 1 WHERE provider = ?1 AND id = ?2", "tt", provider, id);
+}
+
+int store_events_new(struct transaction *tx, struct rows *ret_rows)
+{
+    return sql_query(tx, ret_rows,
+                     "SELECT provider, id, body FROM provider_events WHERE is_handled = 0 ORDER BY received_at LIMIT 64", "");
+}

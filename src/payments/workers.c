@@ -1,0 +1,62 @@
+/*
+ * payment.request: a batch of charges and refunds is recorded in one commit, and only then does the cashier ask the provider, for many at
+ * once. A message is acknowledged when it is recorded: from then on the tables know what is to be done.
+ */
+#include "payments/workers.h"
+
+#include "contracts/names.h"
+#include "contracts/payments.h"
+#include "payments/settle.h"
+
+#include <errno.h>
+
+static bool is_charge(const struct payment_request *request)
+{
+    return strcmp(request->action, "charge") == 0;
+}
+
+static int decode(const struct event *event, struct payment_request *ret_request)
+{
+    if (strcmp(event->type, EVENT_PAYMENT_REQUESTED) != 0 || payment_request_decode(event->data, ret_request) < 0)
+        return -EBADMSG;
+    return uuid_is_valid(ret_request->payment_id) && (is_charge(ret_request) || uuid_is_valid(ret_request->refund_id)) ? 0 : -EBADMSG;
+}
+
+int on_payment_request(struct transaction *tx, void *context, const struct event *event, const struct queue_message *message)
+{
+    struct payment_request request;
+    int code = decode(event, &request);
+    if (code < 0)
+        return code;
+    if (is_charge(&request))
+        return charge_record(tx, &request);
+    code = refund_record(tx, request.payment_id, request.refund_id, request.amount_minor, request.reason, NULL);
+    return code == -EDOM ? -EBADMSG : code;
+}
+
+static FIBER_FN void begin(void *context, const struct event *event)
+{
+    struct payments *payments = context;
+    struct payment_request request;
+    if (decode(event, &request) < 0)
+        return;
+    if (!is_charge(&request)) {
+        cashier_refund(payments->cashier, request.refund_id, event->traceparent);
+        return;
+    }
+    const struct payment payment = {
+        .id = request.payment_id,
+        .amount_minor = request.amount_minor,
+        .currency = request.currency,
+        .method = request.payment_method,
+        .attempts = 1,
+    };
+    cashier_charge(payments->cashier, &payment, event->traceparent);
+}
+
+int workers_begin(struct payments *payments, const struct service_engines *engines, struct err *err)
+{
+    const struct event_handler handler = {
+        .name = "payments.request", .effect = on_payment_request, .committed = begin, .context = payments};
+    return consume_queue(engines->database, engines->queue, QUEUE_PAYMENT_REQUEST, &handler, err);
+}

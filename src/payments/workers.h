@@ -1,0 +1,14 @@
+/* What the payment service is asked for by messages. */
+#ifndef PURSER_PAYMENTS_WORKERS_H
+#define PURSER_PAYMENTS_WORKERS_H
+
+#include "messaging/consumer.h"
+#include "payments/service.h"
+
+/* Starts the consumer of payment.request. 0 or negative with one line. */
+int workers_begin(struct payments *payments, const struct service_engines *engines, struct err *err);
+
+/* The effect, for tests: the charge or refund is recorded. */
+int on_payment_request(struct transaction *tx, void *context, const struct event *event, const struct queue_message *message);
+
+#endif
