@@ -37,7 +37,7 @@ export async function open_browser(browser, base, { viewport = DESKTOP, scheme =
     context.on('weberror', (error) => complaints.push(`error in the page: ${error.error()}`));
     context.on('console', (message) => {
         const text = message.text();
-        if (message.type() === 'error' && !expected.some((pattern) => pattern.test(text))) complaints.push(`console: ${text}`);
+        if (message.type() === 'error' && !expected.some((pattern) => pattern.test(text))) complaints.push(`console: ${text} (${message.location().url})`);
     });
     return { context, complaints, page: await context.newPage() };
 }

@@ -29,11 +29,14 @@ console.log(`web: ${names.join(', ')} built into ${path.relative(process.cwd(), 
 function placePage() {
   const folder = path.join(OUTPUT, 'assets', 'shell');
   const font = fs.readdirSync(folder).find((file) => file.endsWith('.woff2'));
-  const link = `<link rel="preload" as="font" type="font/woff2" crossorigin href="/assets/shell/${font}" />`;
   const scheme = hashedName(folder, 'scheme.js');
+  const links = [
+    '<link rel="icon" type="image/svg+xml" href="/favicon.svg" />',
+    `<link rel="preload" as="font" type="font/woff2" crossorigin href="/assets/shell/${font}" />`,
+    `<script src="/assets/shell/${scheme}"></script>`,
+  ].join('\n    ');
   fs.renameSync(path.join(folder, 'favicon.svg'), path.join(OUTPUT, 'favicon.svg'));
-  const page = fs.readFileSync(path.join(folder, 'index.html'), 'utf8')
-    .replace('</title>', `</title>\n    ${link}`).replace('<!-- scheme -->', `<script src="/assets/shell/${scheme}"></script>`);
+  const page = fs.readFileSync(path.join(folder, 'index.html'), 'utf8').replace('<!-- head -->', links);
   fs.writeFileSync(path.join(OUTPUT, 'index.html'), page);
   fs.rmSync(path.join(folder, 'index.html'));
 }

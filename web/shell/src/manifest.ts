@@ -24,7 +24,7 @@ export function loadRemoteModule(name: string): Promise<RemoteModule> {
   loading.catch(() => {
     loaded.delete(name);
     manifest = null;
-  }).catch(() => undefined);
+  });
   return loading;
 }
 
