@@ -354,6 +354,7 @@ int process_run(const struct process_plan *plan)
         return 1;
     }
     worker_run();
-    log_info("ended", "{s:i}", "status", process.exit_status);
+    if (!process.exit_status && !plan->job)
+        log_info("ended", NULL);
     return process.exit_status;
 }
