@@ -32,6 +32,7 @@
     X(admin_password, TEXT, "", 0, 0, 0, "password for `purser admin create` instead of asking")                        \
     X(internal_secret, TEXT, "", 0, 0, 0, "services apart refuse requests that are not signed with it")                 \
     X(key_secret, TEXT, "", 0, 0, 0, "seals private keys in the database; empty: a file in the data folder")            \
+    X(key_lead, DURATION, "60s", 0, 86400000, 1, "a new signing key is published so long before it signs")              \
     X(order_expiry, DURATION, "30m", 1000, 2592000000, 1, "unpaid orders are cancelled after it")                       \
     X(payment_provider_url, TEXT, "sandbox:", 0, 0, 0, "sandbox: in this process, or http://… of a sandbox apart")      \
     X(payment_timeout, DURATION, "5s", 100, 60000, 1, "wait for a provider's answer before an attempt is unknown")      \

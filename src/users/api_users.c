@@ -1,0 +1,174 @@
+/* Profiles, and what administrators may do with users. */
+#include "users/api.h"
+
+#include "http/router.h"
+#include "users/profiles.h"
+#include "users/rules.h"
+#include "users/sessions.h"
+
+#include <errno.h>
+
+bool api_read_page(struct http_request *request, struct http_response *response, struct page *ret_page)
+{
+    if (!request_page(request, response, ret_page))
+        return false;
+    struct problem_errors errors = {.arena = request->arena};
+    if (*ret_page->cursor && !uuid_is_valid(ret_page->cursor))
+        problem_errors_add(&errors, "/cursor", "This is no cursor of this list.");
+    return !problem_errors_answer(&errors, response);
+}
+
+void api_answer_page(struct http_response *response, json_t *list, int limit)
+{
+    const char *next = NULL;
+    if (json_array_size(list) > (size_t)limit) {
+        json_array_remove(list, (size_t)limit);
+        next = json_get_string(json_array_get(list, (size_t)limit - 1), "id");
+    }
+    respond_json(response, 200, json_make(response->arena, "{s:O, s:s?}", "data", list, "next_cursor", next));
+}
+
+/* ---- one's own ---- */
+
+static void answer_gone(struct http_response *response)
+{
+    problem_unauthorized(response, "invalid_token", "The account is gone.");
+}
+
+HANDLER(api_me)
+{
+    struct text json;
+    int error = profile_get(context, request->identity.user_id, &json);
+    if (error == -ENOENT)
+        answer_gone(response);
+    else if (error)
+        problem_from_error(response, error, "reading a profile");
+    else
+        respond_bytes(response, 200, "application/json", json);
+}
+
+static bool read_change(struct http_request *request, struct http_response *response, const char **ret_name, const char **ret_email)
+{
+    json_t *body;
+    if (!request_json(request, response, false, &body))
+        return false;
+    struct problem_errors errors = {.arena = request->arena};
+    struct fields fields = fields_of(body, "", &errors);
+    *ret_name = field_string(&fields, "name", false, 1, PERSON_NAME_MAX);
+    *ret_email = field_string(&fields, "email", false, 3, EMAIL_MAX);
+    fields_done(&fields);
+    if (*ret_email && !email_is_valid(*ret_email))
+        problem_errors_add(&errors, "/email", "This is no email address.");
+    if (*ret_name && !name_is_valid(*ret_name))
+        problem_errors_add(&errors, "/name", "This has to be a name on one line.");
+    if (json_object_size(body) == 0)
+        problem_errors_add(&errors, "", "There is nothing to change.");
+    return !problem_errors_answer(&errors, response);
+}
+
+HANDLER(api_change_me)
+{
+    struct users *users = context;
+    const char *id = request->identity.user_id, *name, *email;
+    struct user user;
+    if (!read_change(request, response, &name, &email))
+        return;
+    uint32_t begun = profile_change_begins(id);
+    int error = store_change_profile(users->database, id, name, email, &user);
+    profile_change_ends(users, id, begun, error ? NULL : &user);
+    if (error == -EEXIST)
+        api_email_taken(response);
+    else if (error == -ENOENT)
+        answer_gone(response);
+    else if (error)
+        problem_from_error(response, error, "changing a profile");
+    else
+        respond_json(response, 200, user_json(request->arena, &user));
+}
+
+HANDLER(api_delete_me)
+{
+    struct users *users = context;
+    const char *id = request->identity.user_id;
+    struct endings endings;
+    uint32_t begun = profile_change_begins(id);
+    int error = store_delete(users->database, id, &endings);
+    profile_change_ends(users, id, begun, NULL);
+    if (error == -ENOENT) {
+        answer_gone(response);
+    } else if (error) {
+        problem_from_error(response, error, "deleting an account");
+    } else {
+        sessions_ended(users, &endings);
+        respond_empty(response, 204);
+    }
+}
+
+/* ---- everybody's, for administrators ---- */
+
+HANDLER(api_list)
+{
+    struct users *users = context;
+    struct page page;
+    json_t *list;
+    if (!api_read_page(request, response, &page))
+        return;
+    int error = store_list(users->database, page.cursor, page.limit + 1, &list);
+    if (error)
+        problem_from_error(response, error, "listing users");
+    else
+        api_answer_page(response, list, page.limit);
+}
+
+HANDLER(api_get)
+{
+    struct users *users = context;
+    struct user user;
+    const char *id = request->parameters[0].at;
+    int error = uuid_is_valid(id) ? store_find(users->database, id, &user) : -ENOENT;
+    if (error == -ENOENT)
+        problem_not_found(response);
+    else if (error)
+        problem_from_error(response, error, "looking up a user");
+    else
+        respond_json(response, 200, user_json(request->arena, &user));
+}
+
+static bool read_role(struct http_request *request, struct http_response *response, const char **ret_role)
+{
+    json_t *body;
+    if (!request_json(request, response, false, &body))
+        return false;
+    struct problem_errors errors = {.arena = request->arena};
+    struct fields fields = fields_of(body, "", &errors);
+    *ret_role = field_string(&fields, "role", true, 1, 20);
+    fields_done(&fields);
+    if (*ret_role && !role_is_valid(*ret_role))
+        problem_errors_add(&errors, "/role", "A role is user or admin.");
+    return !problem_errors_answer(&errors, response);
+}
+
+HANDLER(api_change_role)
+{
+    struct users *users = context;
+    const char *id = request->parameters[0].at, *role;
+    struct user user;
+    struct endings endings;
+    if (!uuid_is_valid(id)) {
+        problem_not_found(response);
+        return;
+    }
+    if (!read_role(request, response, &role))
+        return;
+    uint32_t begun = profile_change_begins(id);
+    int error = store_change_role(users->database, id, role, &user, &endings);
+    profile_change_ends(users, id, begun, error ? NULL : &user);
+    if (error == -ENOENT) {
+        problem_not_found(response);
+    } else if (error) {
+        problem_from_error(response, error, "changing a role");
+    } else {
+        sessions_ended(users, &endings);
+        respond_json(response, 200, user_json(request->arena, &user));
+    }
+}
