@@ -8,36 +8,36 @@
 #define HANDLER(name) FIBER_FN void name(void *context, struct http_request *request, struct http_response *response)
 
 /* api_auth.c */
-HANDLER(api_register);
-HANDLER(api_login);
-HANDLER(api_refresh);
-HANDLER(api_logout);
-HANDLER(api_sessions);
-HANDLER(api_end_session);
-HANDLER(api_change_password);
+HANDLER(users_api_register);
+HANDLER(users_api_login);
+HANDLER(users_api_refresh);
+HANDLER(users_api_logout);
+HANDLER(users_api_sessions);
+HANDLER(users_api_end_session);
+HANDLER(users_api_change_password);
 
 /* api_users.c */
-HANDLER(api_me);
-HANDLER(api_change_me);
-HANDLER(api_delete_me);
-HANDLER(api_list);
-HANDLER(api_get);
-HANDLER(api_change_role);
+HANDLER(users_api_me);
+HANDLER(users_api_change_me);
+HANDLER(users_api_delete_me);
+HANDLER(users_api_list);
+HANDLER(users_api_get);
+HANDLER(users_api_change_role);
 
 /* api_internal.c */
-HANDLER(api_jwks);
-HANDLER(api_revocations);
-HANDLER(api_create_admin);
-HANDLER(api_rotate_keys);
+HANDLER(users_api_jwks);
+HANDLER(users_api_revocations);
+HANDLER(users_api_create_admin);
+HANDLER(users_api_rotate_keys);
 
 /* A new account from the body's email, password and name, hashed; false after an answer. */
-FIBER_FN bool api_read_account(struct http_request *request, struct http_response *response, struct user *ret_user);
+FIBER_FN bool users_api_read_account(struct http_request *request, struct http_response *response, struct user *ret_user);
 /* 409 with the pointer. */
-void api_email_taken(struct http_response *response);
+void users_api_email_taken(struct http_response *response);
 /* A list of at most `limit` + 1 entries becomes a page: what is one too many says that there is a next one. */
-void api_answer_page(struct http_response *response, json_t *list, int limit);
+void users_api_answer_page(struct http_response *response, json_t *list, int limit);
 /* limit and cursor, which is an id; false after a 422 answer. */
 struct page;
-bool api_read_page(struct http_request *request, struct http_response *response, struct page *ret_page);
+bool users_api_read_page(struct http_request *request, struct http_response *response, struct page *ret_page);
 
 #endif

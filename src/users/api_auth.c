@@ -26,13 +26,13 @@ static void answer_busy(struct http_response *response, int error, const char *d
 
 /* ---- registering ---- */
 
-void api_email_taken(struct http_response *response)
+void users_api_email_taken(struct http_response *response)
 {
     problem(response, 409, "email-taken", "An account with this email exists.");
     problem_member(response, "errors", json_pack("[{s:s, s:s}]", "pointer", "/email", "detail", "is taken"));
 }
 
-FIBER_FN bool api_read_account(struct http_request *request, struct http_response *response, struct user *ret_user)
+FIBER_FN bool users_api_read_account(struct http_request *request, struct http_response *response, struct user *ret_user)
 {
     json_t *body;
     if (!request_json(request, response, false, &body))
@@ -63,18 +63,18 @@ FIBER_FN bool api_read_account(struct http_request *request, struct http_respons
     return true;
 }
 
-HANDLER(api_register)
+HANDLER(users_api_register)
 {
     struct users *users = context;
     struct user user;
     struct session_start session;
     bool cookie;
-    if (!session_mode(request, response, &cookie) || !api_read_account(request, response, &user))
+    if (!session_mode(request, response, &cookie) || !users_api_read_account(request, response, &user))
         return;
     session_prepare(request, &session);
-    int error = store_register(users->database, &user, &session);
+    int error = users_store_register(users->database, &user, &session);
     if (error == -EEXIST)
-        api_email_taken(response);
+        users_api_email_taken(response);
     else if (error)
         problem_from_error(response, error, "registering");
     else
@@ -106,7 +106,7 @@ static FIBER_FN int check_credentials(struct users *users, struct http_request *
 {
     bool place_known = false;
     const char *account = email_key(request->arena, credentials->email);
-    int found = store_find_by_email(users->database, credentials->email, request->client_address, ret_user, &place_known);
+    int found = users_store_find_by_email(users->database, credentials->email, request->client_address, ret_user, &place_known);
     if (found && found != -ENOENT)
         return found;
     int error = place_known ? 0 : backoff_wait(account);
@@ -117,7 +117,7 @@ static FIBER_FN int check_credentials(struct users *users, struct http_request *
     return error;
 }
 
-HANDLER(api_login)
+HANDLER(users_api_login)
 {
     struct users *users = context;
     struct credentials credentials;
@@ -130,7 +130,7 @@ HANDLER(api_login)
     int error = check_credentials(users, request, &credentials, &user);
     if (!error) {
         session_prepare(request, &session);
-        error = store_login(users->database, &user, &session, &user, &endings);
+        error = users_store_login(users->database, &user, &session, &user, &endings);
     }
     if (error == -EACCES) {
         problem_unauthorized(response, NULL, "Email or password is not right.");
@@ -168,7 +168,7 @@ static void note_reuse(const struct refresh *refresh)
              refresh->ended.list[0].user_id);
 }
 
-HANDLER(api_refresh)
+HANDLER(users_api_refresh)
 {
     struct users *users = context;
     struct refresh refresh = {.place = session_place_of(request), .life_ms = settings_duration_ms("session_ttl")};
@@ -178,7 +178,7 @@ HANDLER(api_refresh)
         return;
     int error = token.at ? refresh_token_parse(request->arena, users->secret, token, &refresh.token) : -EACCES;
     if (!error)
-        error = store_refresh(users->database, &refresh);
+        error = users_store_refresh(users->database, &refresh);
     if (error == -EACCES) {
         if (refresh.ended.count) {
             note_reuse(&refresh);
@@ -207,14 +207,14 @@ static bool read_nothing(struct http_request *request, struct http_response *res
     return !problem_errors_answer(&errors, response);
 }
 
-HANDLER(api_logout)
+HANDLER(users_api_logout)
 {
     struct users *users = context;
     struct endings endings = {0};
     const struct http_identity *who = &request->identity;
     if (!read_nothing(request, response))
         return;
-    int error = store_end_session(users->database, who->user_id, who->session_id, "logout", &endings);
+    int error = users_store_end_session(users->database, who->user_id, who->session_id, "logout", &endings);
     if (error && error != -ENOENT) {
         problem_from_error(response, error, "signing out");
         return;
@@ -225,27 +225,28 @@ HANDLER(api_logout)
         session_forget_cookie(response);
 }
 
-HANDLER(api_sessions)
+HANDLER(users_api_sessions)
 {
     struct users *users = context;
     struct page page;
     json_t *list;
-    if (!api_read_page(request, response, &page))
+    if (!users_api_read_page(request, response, &page))
         return;
-    int error = store_sessions(users->database, request->identity.user_id, request->identity.session_id, page.cursor, page.limit + 1, &list);
+    const struct http_identity *who = &request->identity;
+    int error = users_store_sessions(users->database, who->user_id, who->session_id, page.cursor, page.limit + 1, &list);
     if (error)
         problem_from_error(response, error, "listing sessions");
     else
-        api_answer_page(response, list, page.limit);
+        users_api_answer_page(response, list, page.limit);
 }
 
-HANDLER(api_end_session)
+HANDLER(users_api_end_session)
 {
     struct users *users = context;
     struct endings endings;
     const char *session_id = request->parameters[0].at;
     int error = uuid_is_valid(session_id)
-                    ? store_end_session(users->database, request->identity.user_id, session_id, "ended_by_user", &endings)
+                    ? users_store_end_session(users->database, request->identity.user_id, session_id, "ended_by_user", &endings)
                     : -ENOENT;
     if (error == -ENOENT) {
         problem_not_found(response);
@@ -282,7 +283,7 @@ static bool read_password_change(struct http_request *request, struct http_respo
 static FIBER_FN int check_current(struct users *users, struct http_request *request, const char *password, struct user *ret_user)
 {
     const char *account = request->identity.user_id;
-    int error = store_find(users->database, account, ret_user);
+    int error = users_store_find(users->database, account, ret_user);
     if (!error)
         error = backoff_wait(account);
     if (!error)
@@ -305,14 +306,14 @@ static FIBER_FN int change_password(struct users *users, struct http_request *re
     if (error)
         return error;
     uint32_t begun = profile_change_begins(user.id);
-    error = store_change_password(users->database, user.id, user.password_hash, hash, request->identity.session_id, &endings);
+    error = users_store_change_password(users->database, user.id, user.password_hash, hash, request->identity.session_id, &endings);
     profile_change_ends(users, user.id, begun, NULL);
     if (!error)
         sessions_ended(users, &endings);
     return error;
 }
 
-HANDLER(api_change_password)
+HANDLER(users_api_change_password)
 {
     struct password_change change;
     if (!read_password_change(request, response, &change))

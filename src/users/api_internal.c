@@ -9,13 +9,13 @@
 
 #define ENDINGS_MAX 1000
 
-HANDLER(api_jwks)
+HANDLER(users_api_jwks)
 {
     struct users *users = context;
     respond_json(response, 200, key_ring_published(users->keys, request->arena));
 }
 
-HANDLER(api_revocations)
+HANDLER(users_api_revocations)
 {
     struct users *users = context;
     struct problem_errors errors = {.arena = request->arena};
@@ -26,30 +26,30 @@ HANDLER(api_revocations)
         problem_errors_add(&errors, "/after", "This has to be a whole number.");
     if (problem_errors_answer(&errors, response))
         return;
-    int error = store_endings_after(users->database, number, ENDINGS_MAX, &list, &last);
+    int error = users_store_endings_after(users->database, number, ENDINGS_MAX, &list, &last);
     if (error)
         problem_from_error(response, error, "reading ended sessions");
     else
         respond_json(response, 200, json_make(request->arena, "{s:O, s:I}", "data", list, "last", (json_int_t)last));
 }
 
-HANDLER(api_create_admin)
+HANDLER(users_api_create_admin)
 {
     struct users *users = context;
     struct user user;
-    if (!api_read_account(request, response, &user))
+    if (!users_api_read_account(request, response, &user))
         return;
     user.role = "admin";
-    int error = store_register(users->database, &user, NULL);
+    int error = users_store_register(users->database, &user, NULL);
     if (error == -EEXIST)
-        api_email_taken(response);
+        users_api_email_taken(response);
     else if (error)
         problem_from_error(response, error, "making an administrator");
     else
         respond_json(response, 201, user_json(request->arena, &user));
 }
 
-HANDLER(api_rotate_keys)
+HANDLER(users_api_rotate_keys)
 {
     struct users *users = context;
     const char *kid;

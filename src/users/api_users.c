@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-bool api_read_page(struct http_request *request, struct http_response *response, struct page *ret_page)
+bool users_api_read_page(struct http_request *request, struct http_response *response, struct page *ret_page)
 {
     if (!request_page(request, response, ret_page))
         return false;
@@ -18,7 +18,7 @@ bool api_read_page(struct http_request *request, struct http_response *response,
     return !problem_errors_answer(&errors, response);
 }
 
-void api_answer_page(struct http_response *response, json_t *list, int limit)
+void users_api_answer_page(struct http_response *response, json_t *list, int limit)
 {
     const char *next = NULL;
     if (json_array_size(list) > (size_t)limit) {
@@ -35,7 +35,7 @@ static void answer_gone(struct http_response *response)
     problem_unauthorized(response, "invalid_token", "The account is gone.");
 }
 
-HANDLER(api_me)
+HANDLER(users_api_me)
 {
     struct text json;
     int error = profile_get(context, request->identity.user_id, &json);
@@ -66,7 +66,7 @@ static bool read_change(struct http_request *request, struct http_response *resp
     return !problem_errors_answer(&errors, response);
 }
 
-HANDLER(api_change_me)
+HANDLER(users_api_change_me)
 {
     struct users *users = context;
     const char *id = request->identity.user_id, *name, *email;
@@ -74,10 +74,10 @@ HANDLER(api_change_me)
     if (!read_change(request, response, &name, &email))
         return;
     uint32_t begun = profile_change_begins(id);
-    int error = store_change_profile(users->database, id, name, email, &user);
+    int error = users_store_change_profile(users->database, id, name, email, &user);
     profile_change_ends(users, id, begun, error ? NULL : &user);
     if (error == -EEXIST)
-        api_email_taken(response);
+        users_api_email_taken(response);
     else if (error == -ENOENT)
         answer_gone(response);
     else if (error)
@@ -86,13 +86,13 @@ HANDLER(api_change_me)
         respond_json(response, 200, user_json(request->arena, &user));
 }
 
-HANDLER(api_delete_me)
+HANDLER(users_api_delete_me)
 {
     struct users *users = context;
     const char *id = request->identity.user_id;
     struct endings endings;
     uint32_t begun = profile_change_begins(id);
-    int error = store_delete(users->database, id, &endings);
+    int error = users_store_delete(users->database, id, &endings);
     profile_change_ends(users, id, begun, NULL);
     if (error == -ENOENT) {
         answer_gone(response);
@@ -106,26 +106,26 @@ HANDLER(api_delete_me)
 
 /* ---- everybody's, for administrators ---- */
 
-HANDLER(api_list)
+HANDLER(users_api_list)
 {
     struct users *users = context;
     struct page page;
     json_t *list;
-    if (!api_read_page(request, response, &page))
+    if (!users_api_read_page(request, response, &page))
         return;
-    int error = store_list(users->database, page.cursor, page.limit + 1, &list);
+    int error = users_store_list(users->database, page.cursor, page.limit + 1, &list);
     if (error)
         problem_from_error(response, error, "listing users");
     else
-        api_answer_page(response, list, page.limit);
+        users_api_answer_page(response, list, page.limit);
 }
 
-HANDLER(api_get)
+HANDLER(users_api_get)
 {
     struct users *users = context;
     struct user user;
     const char *id = request->parameters[0].at;
-    int error = uuid_is_valid(id) ? store_find(users->database, id, &user) : -ENOENT;
+    int error = uuid_is_valid(id) ? users_store_find(users->database, id, &user) : -ENOENT;
     if (error == -ENOENT)
         problem_not_found(response);
     else if (error)
@@ -148,7 +148,7 @@ static bool read_role(struct http_request *request, struct http_response *respon
     return !problem_errors_answer(&errors, response);
 }
 
-HANDLER(api_change_role)
+HANDLER(users_api_change_role)
 {
     struct users *users = context;
     const char *id = request->parameters[0].at, *role;
@@ -161,7 +161,7 @@ HANDLER(api_change_role)
     if (!read_role(request, response, &role))
         return;
     uint32_t begun = profile_change_begins(id);
-    int error = store_change_role(users->database, id, role, &user, &endings);
+    int error = users_store_change_role(users->database, id, role, &user, &endings);
     profile_change_ends(users, id, begun, error ? NULL : &user);
     if (error == -ENOENT) {
         problem_not_found(response);

@@ -77,7 +77,7 @@ static FIBER_FN int load(struct key_ring *ring, struct err *err)
     struct stored_key *stored;
     struct opened *fresh[KEYS_MAX + 1];
     unsigned count;
-    int error = store_keys(ring->database, &stored, &count);
+    int error = users_store_keys(ring->database, &stored, &count);
     if (error)
         return err_set(err, error, "the signing keys cannot be read");
     unsigned skipped = count > KEYS_MAX + 1 ? count - (KEYS_MAX + 1) : 0;
@@ -103,7 +103,7 @@ static FIBER_FN int make_first(struct key_ring *ring)
         .signs_from_wall_ms = clock_wall_ms(),
     };
     signing_key_free(key);
-    return store_first_key(ring->database, &stored);
+    return users_store_first_key(ring->database, &stored);
 }
 
 FIBER_FN int key_ring_open(struct database *database, const char *secret, struct key_ring **ret_ring, struct err *err)
@@ -149,7 +149,7 @@ FIBER_FN int key_ring_refresh(struct key_ring *ring)
     struct view view = view_of(ring);
     for (unsigned i = 0; i < view.count && !error; i++)
         if (!key_is_published(view.signs_from_wall_ms, view.count, i, now, life))
-            error = store_drop_key(ring->database, signing_key_id(view.keys[i]->key));
+            error = users_store_drop_key(ring->database, signing_key_id(view.keys[i]->key));
     return error;
 }
 
@@ -167,7 +167,7 @@ FIBER_FN int key_ring_rotate(struct key_ring *ring, const char **ret_kid)
         .signs_from_wall_ms = from > last ? from : last + 1,
     };
     signing_key_free(key);
-    int error = store_add_key(ring->database, &stored);
+    int error = users_store_add_key(ring->database, &stored);
     if (!error && load(ring, &err))
         log_warn("signing keys not refreshed", "{s:s}", "why", err.message); /* the next look at the database finds it */
     if (!error)

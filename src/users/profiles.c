@@ -50,7 +50,7 @@ FIBER_FN int profile_get(struct users *users, const char *user_id, struct text *
     if (cache_get(users->cache, key_of(user_id), fiber_arena(), ret_json) == 0)
         return 0;
     uint32_t before = read_number(user_id);
-    int error = store_find(users->database, user_id, &user);
+    int error = users_store_find(users->database, user_id, &user);
     if (error)
         return error;
     ret_json->at = json_print(fiber_arena(), user_json(fiber_arena(), &user), &ret_json->size);

@@ -19,23 +19,23 @@
 #define CLEAN_EVERY 12 /* beats */
 
 static const struct route routes[] = {
-    {HTTP_POST, "/api/v1/auth/register", ROUTE_PUBLIC, api_register},
-    {HTTP_POST, "/api/v1/auth/login", ROUTE_PUBLIC, api_login},
-    {HTTP_POST, "/api/v1/auth/refresh", ROUTE_PUBLIC, api_refresh},
-    {HTTP_POST, "/api/v1/auth/logout", ROUTE_USER, api_logout},
-    {HTTP_GET, "/api/v1/auth/sessions", ROUTE_USER, api_sessions},
-    {HTTP_DELETE, "/api/v1/auth/sessions/{id}", ROUTE_USER, api_end_session},
-    {HTTP_PUT, "/api/v1/auth/password", ROUTE_USER, api_change_password},
-    {HTTP_GET, "/api/v1/users/me", ROUTE_USER, api_me},
-    {HTTP_PATCH, "/api/v1/users/me", ROUTE_USER, api_change_me},
-    {HTTP_DELETE, "/api/v1/users/me", ROUTE_USER, api_delete_me},
-    {HTTP_GET, "/api/v1/users", ROUTE_ADMIN, api_list},
-    {HTTP_GET, "/api/v1/users/{id}", ROUTE_ADMIN, api_get},
-    {HTTP_PATCH, "/api/v1/users/{id}", ROUTE_ADMIN, api_change_role},
-    {HTTP_GET, "/.well-known/jwks.json", ROUTE_PUBLIC, api_jwks},
-    {HTTP_GET, "/internal/revocations", ROUTE_INTERNAL, api_revocations},
-    {HTTP_POST, "/internal/admins", ROUTE_INTERNAL, api_create_admin},
-    {HTTP_POST, "/internal/keys/rotate", ROUTE_INTERNAL, api_rotate_keys},
+    {HTTP_POST, "/api/v1/auth/register", ROUTE_PUBLIC, users_api_register},
+    {HTTP_POST, "/api/v1/auth/login", ROUTE_PUBLIC, users_api_login},
+    {HTTP_POST, "/api/v1/auth/refresh", ROUTE_PUBLIC, users_api_refresh},
+    {HTTP_POST, "/api/v1/auth/logout", ROUTE_USER, users_api_logout},
+    {HTTP_GET, "/api/v1/auth/sessions", ROUTE_USER, users_api_sessions},
+    {HTTP_DELETE, "/api/v1/auth/sessions/{id}", ROUTE_USER, users_api_end_session},
+    {HTTP_PUT, "/api/v1/auth/password", ROUTE_USER, users_api_change_password},
+    {HTTP_GET, "/api/v1/users/me", ROUTE_USER, users_api_me},
+    {HTTP_PATCH, "/api/v1/users/me", ROUTE_USER, users_api_change_me},
+    {HTTP_DELETE, "/api/v1/users/me", ROUTE_USER, users_api_delete_me},
+    {HTTP_GET, "/api/v1/users", ROUTE_ADMIN, users_api_list},
+    {HTTP_GET, "/api/v1/users/{id}", ROUTE_ADMIN, users_api_get},
+    {HTTP_PATCH, "/api/v1/users/{id}", ROUTE_ADMIN, users_api_change_role},
+    {HTTP_GET, "/.well-known/jwks.json", ROUTE_PUBLIC, users_api_jwks},
+    {HTTP_GET, "/internal/revocations", ROUTE_INTERNAL, users_api_revocations},
+    {HTTP_POST, "/internal/admins", ROUTE_INTERNAL, users_api_create_admin},
+    {HTTP_POST, "/internal/keys/rotate", ROUTE_INTERNAL, users_api_rotate_keys},
     {.pattern = NULL},
 };
 
@@ -47,7 +47,7 @@ static FIBER_FN void beat(void *arg)
     struct users *users = arg;
     key_ring_refresh(users->keys);
     if (++beats % CLEAN_EVERY == 0) {
-        int error = store_clean(users->database);
+        int error = users_store_clean(users->database);
         if (error)
             log_warn("old sessions stay for now", "{s:i}", "code", error);
     }

@@ -23,7 +23,7 @@ static int keys_body(struct transaction *tx, void *arg)
     return 0;
 }
 
-FIBER_FN int store_keys(struct database *database, struct stored_key **ret_keys, unsigned *ret_count)
+FIBER_FN int users_store_keys(struct database *database, struct stored_key **ret_keys, unsigned *ret_count)
 {
     struct reading work = {0};
     int error = database_read(database, keys_body, &work);
@@ -56,12 +56,12 @@ static int first_body(struct transaction *tx, void *arg)
     return error || rows.count ? error : insert(tx, arg);
 }
 
-FIBER_FN int store_first_key(struct database *database, const struct stored_key *key)
+FIBER_FN int users_store_first_key(struct database *database, const struct stored_key *key)
 {
     return database_transact(database, first_body, (void *)key);
 }
 
-FIBER_FN int store_add_key(struct database *database, const struct stored_key *key)
+FIBER_FN int users_store_add_key(struct database *database, const struct stored_key *key)
 {
     return database_transact(database, add_body, (void *)key);
 }
@@ -72,7 +72,7 @@ static int drop_body(struct transaction *tx, void *arg)
     return result < 0 ? result : 0;
 }
 
-FIBER_FN int store_drop_key(struct database *database, const char *kid)
+FIBER_FN int users_store_drop_key(struct database *database, const char *kid)
 {
     return database_transact(database, drop_body, (void *)kid);
 }

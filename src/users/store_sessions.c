@@ -71,7 +71,7 @@ static int endings_body(struct transaction *tx, void *arg)
     return 0;
 }
 
-FIBER_FN int store_endings_after(struct database *database, int64_t number, int limit, json_t **ret_list, int64_t *ret_last)
+FIBER_FN int users_store_endings_after(struct database *database, int64_t number, int limit, json_t **ret_list, int64_t *ret_last)
 {
     struct reading work = {.number = number, .limit = limit};
     int error = database_read(database, endings_body, &work);
@@ -139,7 +139,7 @@ static int login_body(struct transaction *tx, void *arg)
     return user_event(tx, EVENT_USER_LOGGED_IN, work->user->id, rows_integer(&rows, 0, 5), work->traceparent, work->session->id);
 }
 
-FIBER_FN int store_login(struct database *database, const struct user *user, const struct session_start *session, struct user *ret_user,
+FIBER_FN int users_store_login(struct database *database, const struct user *user, const struct session_start *session, struct user *ret_user,
                          struct endings *ret_endings)
 {
     struct login work = {.user = user, .session = session, .traceparent = fiber_trace() ? fiber_trace()->traceparent : NULL};
@@ -221,7 +221,7 @@ static int refresh_body(struct transaction *tx, void *arg)
     return error ? error : take_user(tx, refresh, user_id);
 }
 
-FIBER_FN int store_refresh(struct database *database, struct refresh *refresh)
+FIBER_FN int users_store_refresh(struct database *database, struct refresh *refresh)
 {
     int error = database_transact(database, refresh_body, refresh);
     return !error && refresh->ended.count ? -EACCES : error; /* the ending itself has to commit */
@@ -244,7 +244,7 @@ static int end_body(struct transaction *tx, void *arg)
     return endings_add(tx, &rows, work->user_id, work->reason, &work->endings);
 }
 
-FIBER_FN int store_end_session(struct database *database, const char *user_id, const char *session_id, const char *reason,
+FIBER_FN int users_store_end_session(struct database *database, const char *user_id, const char *session_id, const char *reason,
                                struct endings *ret_endings)
 {
     struct ending work = {user_id, session_id, reason, {0}};
@@ -282,7 +282,7 @@ static int sessions_body(struct transaction *tx, void *arg)
     return 0;
 }
 
-FIBER_FN int store_sessions(struct database *database, const char *user_id, const char *current, const char *cursor, int limit,
+FIBER_FN int users_store_sessions(struct database *database, const char *user_id, const char *current, const char *cursor, int limit,
                             json_t **ret_list)
 {
     struct reading work = {.user_id = user_id, .current = current, .cursor = *cursor ? cursor : NEWEST, .limit = limit};
@@ -307,7 +307,7 @@ static int clean_body(struct transaction *tx, void *unused)
     return error < 0 ? error : 0;
 }
 
-FIBER_FN int store_clean(struct database *database)
+FIBER_FN int users_store_clean(struct database *database)
 {
     return database_transact(database, clean_body, NULL);
 }

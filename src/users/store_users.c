@@ -97,7 +97,7 @@ static int register_body(struct transaction *tx, void *arg)
     return result;
 }
 
-FIBER_FN int store_register(struct database *database, struct user *user, const struct session_start *session)
+FIBER_FN int users_store_register(struct database *database, struct user *user, const struct session_start *session)
 {
     char *id = arena_alloc(fiber_arena(), UUID_SIZE);
     uuid_make(id);
@@ -133,7 +133,7 @@ static int find_body(struct transaction *tx, void *arg)
     return 0;
 }
 
-FIBER_FN int store_find_by_email(struct database *database, const char *email, const char *ip_address, struct user *ret_user,
+FIBER_FN int users_store_find_by_email(struct database *database, const char *email, const char *ip_address, struct user *ret_user,
                                  bool *ret_place_known)
 {
     struct finding work = {.key = email_key(fiber_arena(), email), .ip_address = ip_address ? ip_address : ""};
@@ -145,7 +145,7 @@ FIBER_FN int store_find_by_email(struct database *database, const char *email, c
     return 0;
 }
 
-FIBER_FN int store_find(struct database *database, const char *id, struct user *ret_user)
+FIBER_FN int users_store_find(struct database *database, const char *id, struct user *ret_user)
 {
     struct finding work = {.id = id};
     int error = database_read(database, find_body, &work);
@@ -177,7 +177,7 @@ static int list_body(struct transaction *tx, void *arg)
     return 0;
 }
 
-FIBER_FN int store_list(struct database *database, const char *cursor, int limit, json_t **ret_list)
+FIBER_FN int users_store_list(struct database *database, const char *cursor, int limit, json_t **ret_list)
 {
     struct listing work = {.cursor = *cursor ? cursor : NEWEST, .limit = limit};
     int error = database_scan(database, list_body, &work);
@@ -227,7 +227,7 @@ static int profile_body(struct transaction *tx, void *arg)
     return error ? error : user_event(tx, EVENT_USER_UPDATED, work->id, sequence, work->traceparent, NULL);
 }
 
-FIBER_FN int store_change_profile(struct database *database, const char *id, const char *name, const char *email, struct user *ret_user)
+FIBER_FN int users_store_change_profile(struct database *database, const char *id, const char *name, const char *email, struct user *ret_user)
 {
     struct change work = {.id = id, .name = name, .email = email, .traceparent = current_traceparent()};
     if (email)
@@ -260,7 +260,7 @@ static int role_body(struct transaction *tx, void *arg)
     return error ? error : user_event(tx, EVENT_USER_UPDATED, work->id, sequence, work->traceparent, NULL);
 }
 
-FIBER_FN int store_change_role(struct database *database, const char *id, const char *role, struct user *ret_user,
+FIBER_FN int users_store_change_role(struct database *database, const char *id, const char *role, struct user *ret_user,
                                struct endings *ret_endings)
 {
     struct change work = {.id = id, .role = role, .traceparent = current_traceparent()};
@@ -289,7 +289,7 @@ static int password_body(struct transaction *tx, void *arg)
     return error ? error : user_event(tx, EVENT_USER_PASSWORD_CHANGED, work->id, sequence, work->traceparent, NULL);
 }
 
-FIBER_FN int store_change_password(struct database *database, const char *id, const char *old_hash, const char *new_hash,
+FIBER_FN int users_store_change_password(struct database *database, const char *id, const char *old_hash, const char *new_hash,
                                    const char *kept_session, struct endings *ret_endings)
 {
     struct change work = {.id = id, .old_hash = old_hash, .new_hash = new_hash, .kept_session = kept_session,
@@ -316,7 +316,7 @@ static int delete_body(struct transaction *tx, void *arg)
     return error ? error : user_event(tx, EVENT_USER_DELETED, work->id, sequence + 1, work->traceparent, NULL);
 }
 
-FIBER_FN int store_delete(struct database *database, const char *id, struct endings *ret_endings)
+FIBER_FN int users_store_delete(struct database *database, const char *id, struct endings *ret_endings)
 {
     struct change work = {.id = id, .traceparent = current_traceparent()};
     int error = database_transact(database, delete_body, &work);
