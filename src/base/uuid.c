@@ -18,7 +18,7 @@ void random_bytes(void *ret_bytes, unsigned long size)
 /* Ids need no secrecy, so one system call serves many of them. */
 static void random_for_id(unsigned char ret_bytes[10])
 {
-    static _Thread_local unsigned char batch[640];
+    static _Thread_local unsigned char batch[5120];
     static _Thread_local size_t left;
     if (!left) {
         randombytes_buf(batch, sizeof batch);

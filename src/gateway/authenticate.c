@@ -24,7 +24,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REMEMBERED 16384u
+#define SETS 8192u /* of remembered tokens, a worker */
+#define WAYS 8u
 #define POLL_MS 500
 #define KEYS_FRESH_MS 30000
 #define KEYS_COOL_DOWN_MS 2000
@@ -33,11 +34,12 @@
 struct remembered {
     char *token; /* heap; the claims' strings lie behind it */
     size_t size;
+    uint64_t hash;
     const char *user_id, *role, *session_id;
     int64_t expires_wall_ms;
 };
 
-static _Thread_local struct remembered *remembered; /* of this worker, by hash */
+static _Thread_local struct remembered (*remembered)[WAYS]; /* of this worker, by hash */
 static unsigned char hash_key[crypto_shorthash_KEYBYTES];
 
 static struct key_set *keys; /* guarded by keys_lock */
@@ -96,15 +98,35 @@ static bool may_fetch_keys(void)
 
 /* ---- remembered tokens ---- */
 
-static struct remembered *place_of(struct text token)
+static uint64_t hash_of(struct text token)
 {
     uint64_t hash;
+    crypto_shorthash((unsigned char *)&hash, (const unsigned char *)token.at, token.size, hash_key);
+    return hash;
+}
+
+static struct remembered *find_remembered(struct text token)
+{
+    uint64_t hash = hash_of(token);
+    struct remembered *set = remembered ? remembered[hash % SETS] : NULL;
+    for (unsigned i = 0; set && i < WAYS; i++)
+        if (set[i].token && set[i].hash == hash && set[i].size == token.size && memcmp(set[i].token, token.at, token.size) == 0)
+            return &set[i];
+    return NULL;
+}
+
+/* Where a token may be put: a free place, else that of the one which expires first. NULL when memory is short. */
+static struct remembered *place_for(uint64_t hash)
+{
     if (!remembered)
-        remembered = calloc(REMEMBERED, sizeof *remembered);
+        remembered = calloc(SETS, sizeof *remembered);
     if (!remembered)
         return NULL;
-    crypto_shorthash((unsigned char *)&hash, (const unsigned char *)token.at, token.size, hash_key);
-    return &remembered[hash % REMEMBERED];
+    struct remembered *set = remembered[hash % SETS], *best = &set[0];
+    for (unsigned i = 1; i < WAYS && best->token; i++)
+        if (!set[i].token || set[i].expires_wall_ms < best->expires_wall_ms)
+            best = &set[i];
+    return best;
 }
 
 static void forget(struct remembered *place)
@@ -116,8 +138,9 @@ static void forget(struct remembered *place)
 /* Of the worker that ends. */
 static void forget_all(void)
 {
-    for (unsigned i = 0; remembered && i < REMEMBERED; i++)
-        free(remembered[i].token);
+    for (unsigned i = 0; remembered && i < SETS; i++)
+        for (unsigned k = 0; k < WAYS; k++)
+            free(remembered[i][k].token);
     free(remembered);
     remembered = NULL;
 }
@@ -133,7 +156,8 @@ static char *append(char **at, const char *string)
 
 static void remember(struct text token, const struct token_claims *claims)
 {
-    struct remembered *place = place_of(token);
+    uint64_t hash = hash_of(token);
+    struct remembered *place = place_for(hash);
     if (!place)
         return;
     forget(place);
@@ -142,6 +166,7 @@ static void remember(struct text token, const struct token_claims *claims)
         return;
     place->token = at;
     place->size = token.size;
+    place->hash = hash;
     memcpy(at, token.at, token.size);
     at += token.size;
     place->user_id = append(&at, claims->user_id);
@@ -152,8 +177,8 @@ static void remember(struct text token, const struct token_claims *claims)
 
 bool authenticate_known(struct http_request *request, struct text token)
 {
-    struct remembered *place = place_of(token);
-    if (!place || place->size != token.size || memcmp(place->token, token.at, token.size) != 0)
+    struct remembered *place = find_remembered(token);
+    if (!place)
         return false;
     if (place->expires_wall_ms <= clock_wall_ms() || revocations_has(place->session_id)) {
         forget(place);
