@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/settings.h"
+#include "base/uuid.h"
 #include "gateway/addresses.h"
 #include "gateway/authenticate.h"
 #include "gateway/cors.h"
@@ -14,6 +15,7 @@
 #include "gateway/operations.h"
 #include "gateway/routes.h"
 #include "gateway/security_headers.h"
+#include "gateway/settle.h"
 #include "gateway/sockets.h"
 #include "gateway/static_files.h"
 #include "http/problem.h"
@@ -28,6 +30,7 @@
 #include <unistd.h>
 
 #define SOCKET_PATH "/api/v1/notifications/ws"
+#define ROUTE_COOKIE "purser_route"
 #define DRAIN_ACCEPT_MS 2000
 #define DRAIN_SPREAD_MS 5000
 
@@ -123,6 +126,19 @@ static bool answer_file(struct http_request *request, struct http_response *resp
     return static_files_answer(files, request, response);
 }
 
+/* Behind a balancer a browser's WebSocket should come to the same gateway again: a cookie that says nothing but where to. */
+static void set_route_cookie(struct http_request *request, struct http_response *response)
+{
+    struct text cookies = http_header(&request->headers, "Cookie");
+    if (!*settings_text("trusted_proxies") || response->status / 100 != 2 || !text_starts(request->path, text_of("/api/v1/auth/")) ||
+        (cookies.size && memmem(cookies.at, cookies.size, ROUTE_COOKIE "=", sizeof ROUTE_COOKIE)))
+        return;
+    char id[UUID_SIZE];
+    uuid_make(id);
+    http_header_add(request->arena, &response->headers, "Set-Cookie",
+                    arena_printf(request->arena, ROUTE_COOKIE "=%s; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax", id));
+}
+
 static FIBER_FN void answer(struct http_request *request, struct http_response *response)
 {
     struct asking asking = {0};
@@ -133,6 +149,7 @@ static FIBER_FN void answer(struct http_request *request, struct http_response *
         dispatch(request, response);
         if (response->status == 401 && asking.refused_token && !request->identity.user_id)
             problem_unauthorized(response, "invalid_token", asking.refused_token);
+        set_route_cookie(request, response);
     }
     limits_decorate(&asking.verdict, response);
 }
@@ -206,7 +223,7 @@ static FIBER_FN int start(struct cache *cache, struct err *err)
 {
     struct http_server_options options = {
         .name = "gateway", .listen = settings_text("listen"), .handler = {handle, NULL}, .decorate = decorate};
-    rate_limit_init();
+    rate_limit_init(settings_text("internal_secret"));
     limits_load();
     operations_set_source(own_numbers);
     authenticate_on_revoked(sockets_end_session);
@@ -218,6 +235,8 @@ static FIBER_FN int start(struct cache *cache, struct err *err)
         error = load_files(err);
     if (!error)
         error = authenticate_start(cache, err);
+    if (!error)
+        error = settle_start(cache, err);
     if (!error)
         error = http_server_start(&options, &server, err);
     return error;
@@ -241,6 +260,7 @@ static unsigned in_flight(void)
 
 static FIBER_FN void stop(void)
 {
+    settle_stop();
     authenticate_stop();
 }
 

@@ -6,7 +6,8 @@
 #include "gateway/rate_limit.h"
 
 #include <arpa/inet.h>
-#include <assert.h>
+#include <inttypes.h>
+#include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,9 +21,72 @@
 static uint64_t table[BUCKETS][WAYS];
 static unsigned char secret[crypto_shorthash_KEYBYTES];
 
-void rate_limit_init(void)
+void rate_limit_init(const char *shared)
 {
-    randombytes_buf(secret, sizeof secret);
+    static const unsigned char purpose[] = "purser rate limits";
+    if (*shared)
+        crypto_generichash(secret, sizeof secret, (const unsigned char *)shared, strlen(shared), purpose, sizeof purpose - 1);
+    else
+        randombytes_buf(secret, sizeof secret);
+}
+
+/* ---- what other gateways should hear of: a set of keys with counts, bounded; beyond it they simply do not hear ---- */
+
+#define TAKEN_MAX 4096u
+
+static struct taken {
+    uint64_t hash;
+    uint32_t count;
+    int64_t interval_ms, period_ms;
+} taken[TAKEN_MAX]; /* open addressing by hash */
+static unsigned taken_count;
+static uint64_t unsettled;
+static bool settles;
+static pthread_mutex_t taken_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void note_taken(uint64_t hash, int64_t interval_ms, int64_t period_ms)
+{
+    if (!__atomic_load_n(&settles, __ATOMIC_RELAXED))
+        return;
+    pthread_mutex_lock(&taken_lock);
+    for (unsigned k = 0; k < 8; k++) {
+        struct taken *entry = &taken[(hash + k) % TAKEN_MAX];
+        if (entry->count && entry->hash != hash)
+            continue;
+        taken_count += entry->count == 0;
+        *entry = (struct taken){hash, entry->count + 1, interval_ms, period_ms};
+        unsettled++;
+        break;
+    }
+    pthread_mutex_unlock(&taken_lock);
+}
+
+uint64_t rate_limit_drain(struct buffer *out, unsigned keys_max)
+{
+    uint64_t requests = 0;
+    __atomic_store_n(&settles, true, __ATOMIC_RELAXED);
+    pthread_mutex_lock(&taken_lock);
+    for (unsigned i = 0; taken_count && keys_max && i < TAKEN_MAX; i++) {
+        struct taken *entry = &taken[i];
+        if (!entry->count)
+            continue;
+        buffer_printf(out, "%" PRIx64 ":%" PRIx32 ":%" PRId64 ":%" PRId64 ",", entry->hash, entry->count, entry->interval_ms, entry->period_ms);
+        requests += entry->count;
+        entry->count = 0;
+        taken_count--;
+        keys_max--;
+    }
+    unsettled -= requests;
+    pthread_mutex_unlock(&taken_lock);
+    return requests;
+}
+
+uint64_t rate_limit_unsettled(void)
+{
+    pthread_mutex_lock(&taken_lock);
+    uint64_t count = unsettled;
+    pthread_mutex_unlock(&taken_lock);
+    return count;
 }
 
 static uint64_t hash(const char *kind, const char *key)
@@ -83,8 +147,12 @@ struct rate_answer rate_limit(const char *kind, const char *key, struct rate rat
         answer.remaining = room / interval - (take ? 1 : 0);
         answer.reset_ms = to_ms(debt + (take ? interval : 0));
         uint64_t next = (tag_of(value) << TAG_SHIFT) | ((uint64_t)(tat + interval) & TIME_MASK);
-        if (!take || __atomic_compare_exchange_n(slot, &word, next, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        if (!take)
             return answer;
+        if (__atomic_compare_exchange_n(slot, &word, next, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+            note_taken(value, interval, rate.period_ms);
+            return answer;
+        }
     }
 }
 

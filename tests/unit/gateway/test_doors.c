@@ -24,7 +24,7 @@ static struct arena *arena;
 static int set_up(void **state)
 {
     arena = arena_new();
-    rate_limit_init();
+    rate_limit_init("");
     return 0;
 }
 
