@@ -29,10 +29,10 @@ static bool is_admin(const struct http_request *request)
     return request->identity.role && !strcmp(request->identity.role, "admin");
 }
 
-const char *api_name(struct http_request *request, struct http_response *response)
+const char *functions_api_name(struct http_request *request, struct http_response *response)
 {
     const char *name = arena_copy(request->arena, request->parameters[0].at, request->parameters[0].size);
-    if (rules_name_is_valid(name))
+    if (function_rules_name_is_valid(name))
         return name;
     problem_not_found(response);
     return NULL;
@@ -72,19 +72,19 @@ static bool may_see(const struct http_request *request, const struct stored_vers
     return is_admin(request) || strcmp(version->access, "admin") != 0;
 }
 
-FIBER_FN void api_list(void *context, struct http_request *request, struct http_response *response)
+FIBER_FN void functions_api_list(void *context, struct http_request *request, struct http_response *response)
 {
     struct page page;
     struct stored_list list;
     if (!request_page(request, response, &page))
         return;
-    if (*page.cursor && !rules_name_is_valid(page.cursor)) {
+    if (*page.cursor && !function_rules_name_is_valid(page.cursor)) {
         struct problem_errors errors = {.arena = request->arena};
         problem_errors_add(&errors, "/cursor", "It is none of ours.");
         problem_errors_answer(&errors, response);
         return;
     }
-    int error = store_list(database_of(context), page.cursor, page.limit + 1, &list);
+    int error = functions_store_list(database_of(context), page.cursor, page.limit + 1, &list);
     if (error) {
         problem_from_error(response, error, "list functions");
         return;
@@ -98,13 +98,13 @@ FIBER_FN void api_list(void *context, struct http_request *request, struct http_
     respond_json(response, 200, json_make(request->arena, "{s:O, s:s?}", "data", data, "next_cursor", next));
 }
 
-FIBER_FN void api_get(void *context, struct http_request *request, struct http_response *response)
+FIBER_FN void functions_api_get(void *context, struct http_request *request, struct http_response *response)
 {
     struct stored_version version;
-    const char *name = api_name(request, response);
+    const char *name = functions_api_name(request, response);
     if (!name)
         return;
-    int error = store_get(database_of(context), name, &version);
+    int error = functions_store_get(database_of(context), name, &version);
     if (error == -ENOENT || (!error && !may_see(request, &version)))
         problem_not_found(response);
     else if (error)
@@ -130,9 +130,9 @@ static int change_body(struct transaction *tx, void *arg)
     change->replay = error == 1;
     if (error)
         return error < 0 ? error : 0;
-    error = change->creates       ? store_create_tx(tx, &change->stored)
-            : change->rollback_to ? store_rollback_tx(tx, change->name, change->rollback_to, &change->stored)
-                                  : store_update_tx(tx, &change->stored);
+    error = change->creates       ? functions_store_create_tx(tx, &change->stored)
+            : change->rollback_to ? functions_store_rollback_tx(tx, change->name, change->rollback_to, &change->stored)
+                                  : functions_store_update_tx(tx, &change->stored);
     if (error)
         return error;
     struct arena *arena = transaction_arena(tx);
@@ -230,7 +230,7 @@ static bool read_change(struct http_request *request, struct http_response *resp
     struct problem_errors errors = {.arena = request->arena};
     if (!request_json(request, response, false, &object))
         return false;
-    rules_read_definition(object, path_name, &errors, definition);
+    function_rules_read_definition(object, path_name, &errors, definition);
     if (problem_errors_answer(&errors, response))
         return false;
     change->name = definition->name;
@@ -250,7 +250,7 @@ static bool read_change(struct http_request *request, struct http_response *resp
     return true;
 }
 
-FIBER_FN void api_create(void *context, struct http_request *request, struct http_response *response)
+FIBER_FN void functions_api_create(void *context, struct http_request *request, struct http_response *response)
 {
     struct change *change = arena_alloc(request->arena, sizeof(*change));
     struct definition definition = {
@@ -267,14 +267,14 @@ FIBER_FN void api_create(void *context, struct http_request *request, struct htt
     deploy(database_of(context), change, request, response);
 }
 
-FIBER_FN void api_update(void *context, struct http_request *request, struct http_response *response)
+FIBER_FN void functions_api_update(void *context, struct http_request *request, struct http_response *response)
 {
     struct change *change = arena_alloc(request->arena, sizeof(*change));
     struct stored_version current;
-    const char *name = api_name(request, response);
+    const char *name = functions_api_name(request, response);
     if (!name)
         return;
-    int error = store_get(database_of(context), name, &current);
+    int error = functions_store_get(database_of(context), name, &current);
     if (error == -ENOENT) {
         problem_not_found(response);
         return;
@@ -304,13 +304,13 @@ struct removal {
 static int delete_body(struct transaction *tx, void *arg)
 {
     struct removal *removal = arg;
-    return store_delete_tx(tx, removal->name, &removal->left);
+    return functions_store_delete_tx(tx, removal->name, &removal->left);
 }
 
-FIBER_FN void api_delete(void *context, struct http_request *request, struct http_response *response)
+FIBER_FN void functions_api_delete(void *context, struct http_request *request, struct http_response *response)
 {
     struct removal *removal = arena_alloc(request->arena, sizeof(*removal));
-    removal->name = api_name(request, response);
+    removal->name = functions_api_name(request, response);
     if (!removal->name)
         return;
     int error = database_transact(database_of(context), delete_body, removal);
@@ -327,12 +327,12 @@ FIBER_FN void api_delete(void *context, struct http_request *request, struct htt
     }
 }
 
-FIBER_FN void api_rollback(void *context, struct http_request *request, struct http_response *response)
+FIBER_FN void functions_api_rollback(void *context, struct http_request *request, struct http_response *response)
 {
     struct change *change = arena_alloc(request->arena, sizeof(*change));
     struct problem_errors errors = {.arena = request->arena};
     json_t *object;
-    change->name = api_name(request, response);
+    change->name = functions_api_name(request, response);
     if (!change->name || !idempotency_of(request, response, &change->key) || !request_json(request, response, false, &object))
         return;
     struct fields fields = fields_of(object, "", &errors);
@@ -377,15 +377,15 @@ static bool number_cursor(const struct page *page, struct http_request *request,
     return false;
 }
 
-FIBER_FN void api_versions(void *context, struct http_request *request, struct http_response *response)
+FIBER_FN void functions_api_versions(void *context, struct http_request *request, struct http_response *response)
 {
     struct page page;
     struct stored_list list;
     int64_t before;
-    const char *name = api_name(request, response);
+    const char *name = functions_api_name(request, response);
     if (!name || !request_page(request, response, &page) || !number_cursor(&page, request, response, &before))
         return;
-    int error = store_versions(database_of(context), name, before, page.limit + 1, &list);
+    int error = functions_store_versions(database_of(context), name, before, page.limit + 1, &list);
     if (error == -ENOENT) {
         problem_not_found(response);
         return;
@@ -410,13 +410,13 @@ static json_t *show_log(struct arena *arena, const struct stored_log *log)
                      (double)log->duration_us / 1000, "logs", tree_of(arena, log->logs), "error", tree_of(arena, log->error));
 }
 
-FIBER_FN void api_logs(void *context, struct http_request *request, struct http_response *response)
+FIBER_FN void functions_api_logs(void *context, struct http_request *request, struct http_response *response)
 {
     struct page page;
     struct stored_log *list;
     struct stored_version version;
     unsigned count;
-    const char *name = api_name(request, response);
+    const char *name = functions_api_name(request, response);
     if (!name || !request_page(request, response, &page))
         return;
     if (*page.cursor && !uuid_is_valid(page.cursor)) {
@@ -426,9 +426,9 @@ FIBER_FN void api_logs(void *context, struct http_request *request, struct http_
         return;
     }
     logs_flush(database_of(context));
-    int error = store_get(database_of(context), name, &version);
+    int error = functions_store_get(database_of(context), name, &version);
     if (!error)
-        error = store_logs(database_of(context), name, page.cursor, page.limit + 1, &list, &count);
+        error = functions_store_logs(database_of(context), name, page.cursor, page.limit + 1, &list, &count);
     if (error == -ENOENT) {
         problem_not_found(response);
         return;

@@ -4,22 +4,22 @@
 
 #include "http/router.h"
 
-FIBER_FN void api_list(void *context, struct http_request *request, struct http_response *response);
-FIBER_FN void api_get(void *context, struct http_request *request, struct http_response *response);
-FIBER_FN void api_create(void *context, struct http_request *request, struct http_response *response);
-FIBER_FN void api_update(void *context, struct http_request *request, struct http_response *response);
-FIBER_FN void api_delete(void *context, struct http_request *request, struct http_response *response);
-FIBER_FN void api_versions(void *context, struct http_request *request, struct http_response *response);
-FIBER_FN void api_rollback(void *context, struct http_request *request, struct http_response *response);
-FIBER_FN void api_logs(void *context, struct http_request *request, struct http_response *response);
+FIBER_FN void functions_api_list(void *context, struct http_request *request, struct http_response *response);
+FIBER_FN void functions_api_get(void *context, struct http_request *request, struct http_response *response);
+FIBER_FN void functions_api_create(void *context, struct http_request *request, struct http_response *response);
+FIBER_FN void functions_api_update(void *context, struct http_request *request, struct http_response *response);
+FIBER_FN void functions_api_delete(void *context, struct http_request *request, struct http_response *response);
+FIBER_FN void functions_api_versions(void *context, struct http_request *request, struct http_response *response);
+FIBER_FN void functions_api_rollback(void *context, struct http_request *request, struct http_response *response);
+FIBER_FN void functions_api_logs(void *context, struct http_request *request, struct http_response *response);
 
 /* Calls (api_calls.c). */
-FIBER_FN void api_invoke(void *context, struct http_request *request, struct http_response *response);
+FIBER_FN void functions_api_invoke(void *context, struct http_request *request, struct http_response *response);
 /* The same for other services: any function, whoever may call it from outside. */
-FIBER_FN void api_invoke_internal(void *context, struct http_request *request, struct http_response *response);
-FIBER_FN void api_invocation(void *context, struct http_request *request, struct http_response *response);
+FIBER_FN void functions_api_invoke_internal(void *context, struct http_request *request, struct http_response *response);
+FIBER_FN void functions_api_invocation(void *context, struct http_request *request, struct http_response *response);
 
 /* The {name} of the path, NUL-terminated, or NULL after a 404 if it cannot be one. */
-const char *api_name(struct http_request *request, struct http_response *response);
+const char *functions_api_name(struct http_request *request, struct http_response *response);
 
 #endif

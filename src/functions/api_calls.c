@@ -188,7 +188,7 @@ static int defer_body(struct transaction *tx, void *arg)
     int error = idempotency_begin(tx, &deferral->key);
     if (error)
         return error < 0 ? error : 0;
-    error = store_invocation_add_tx(tx, &deferral->invocation);
+    error = functions_store_invocation_add_tx(tx, &deferral->invocation);
     if (!error)
         error = hooks_queue_invocation_tx(tx, &deferral->invocation);
     return error ? error : idempotency_finish(tx, &deferral->key, 202, deferral->answer, "application/json", deferral->location);
@@ -225,7 +225,7 @@ static FIBER_FN void call_later(struct database *database, struct pool_entry *en
 static FIBER_FN void invoke(void *context, struct http_request *request, struct http_response *response, bool checked)
 {
     struct text event;
-    const char *name = api_name(request, response);
+    const char *name = functions_api_name(request, response);
     struct pool_entry *entry = name ? pool_entry_find(name) : NULL;
     struct version *version = entry ? pool_version(entry) : NULL;
     if (!version) {
@@ -243,12 +243,12 @@ static FIBER_FN void invoke(void *context, struct http_request *request, struct 
         call_at_once(database_of(context), entry, event, request, response);
 }
 
-FIBER_FN void api_invoke(void *context, struct http_request *request, struct http_response *response)
+FIBER_FN void functions_api_invoke(void *context, struct http_request *request, struct http_response *response)
 {
     invoke(context, request, response, true);
 }
 
-FIBER_FN void api_invoke_internal(void *context, struct http_request *request, struct http_response *response)
+FIBER_FN void functions_api_invoke_internal(void *context, struct http_request *request, struct http_response *response)
 {
     invoke(context, request, response, false);
 }
@@ -270,14 +270,14 @@ static json_t *show_invocation(struct arena *arena, const struct stored_invocati
     return object;
 }
 
-FIBER_FN void api_invocation(void *context, struct http_request *request, struct http_response *response)
+FIBER_FN void functions_api_invocation(void *context, struct http_request *request, struct http_response *response)
 {
     struct stored_invocation invocation;
-    const char *name = api_name(request, response);
+    const char *name = functions_api_name(request, response);
     const char *id = name ? arena_copy(request->arena, request->parameters[1].at, request->parameters[1].size) : NULL;
     if (!name)
         return;
-    int error = uuid_is_valid(id) ? store_invocation(database_of(context), id, &invocation) : -ENOENT;
+    int error = uuid_is_valid(id) ? functions_store_invocation(database_of(context), id, &invocation) : -ENOENT;
     bool admin = request->identity.role && !strcmp(request->identity.role, "admin");
     bool own = !error && invocation.user_id && request->identity.user_id && !strcmp(invocation.user_id, request->identity.user_id);
     if (error == -ENOENT || (!error && (strcmp(invocation.name, name) || (!own && !admin))))

@@ -200,7 +200,7 @@ static FIBER_FN int run(struct database *database, struct pooled *process, const
     if (process->cold) {
         const char *source;
         *ret_alive = false;
-        int error = store_source(database, version->id, &source);
+        int error = functions_store_source(database, version->id, &source);
         if (error)
             return fail(outcome, error == -ENOENT ? OUTCOME_GONE : OUTCOME_UNAVAILABLE, "its source cannot be read at the moment");
         error = load(process->link, name, source, version, outcome, ret_alive, &line);

@@ -39,7 +39,7 @@ static void free_hooks(struct hook *list, unsigned count)
 
 static int read_body(struct transaction *tx, void *arg)
 {
-    return store_triggers_tx(tx, arg);
+    return functions_store_triggers_tx(tx, arg);
 }
 
 /* Fills one hook; false for a trigger that this version does not know. */
@@ -47,10 +47,10 @@ static bool make_hook(const char *name, const char *trigger, struct hook *ret_ho
 {
     const char *why;
     struct hook hook = {0};
-    if (rules_trigger_parse(trigger, &hook.kind, &why))
+    if (function_rules_trigger_parse(trigger, &hook.kind, &why))
         return false;
     if (hook.kind == TRIGGER_CRON)
-        rules_cron_parse(trigger + strlen("cron:"), &hook.cron);
+        function_rules_cron_parse(trigger + strlen("cron:"), &hook.cron);
     hook.name = strdup(name);
     hook.trigger = strdup(trigger);
     *ret_hook = hook;
@@ -117,7 +117,7 @@ static int queue_cause(struct transaction *tx, struct cause *cause)
     struct arena *arena = transaction_arena(tx);
     for (unsigned i = 0; i < cause->count; i++) {
         const struct target *target = &cause->targets[i];
-        int added = store_cause_add_tx(tx, arena_printf(arena, "queued:%s", cause->id), target->name);
+        int added = functions_store_cause_add_tx(tx, arena_printf(arena, "queued:%s", cause->id), target->name);
         if (added < 0)
             return added;
         json_t *data = json_make(arena, "{s:s, s:s, s:O}", "name", target->name, "trigger", target->trigger, "event", cause->event);
@@ -150,7 +150,7 @@ static int on_queue(struct transaction *tx, void *queue_name, const struct event
     struct arena *arena = transaction_arena(tx);
     struct cause *cause = arena_alloc(arena, sizeof(*cause));
     cause->id = event->id;
-    int error = store_triggers_tx(tx, &rows);
+    int error = functions_store_triggers_tx(tx, &rows);
     if (!error)
         error = json_parse(arena, message->body, &cause->event, NULL) ? -EBADMSG : 0;
     for (unsigned i = 0; !error && i < rows.count && cause->count < TARGETS_MAX; i++)
@@ -163,7 +163,7 @@ static bool find_topic_targets(struct arena *arena, const char *type, struct cau
 {
     pthread_mutex_lock(&lock);
     for (unsigned i = 0; i < hook_count; i++)
-        if (hooks[i].kind == TRIGGER_TOPIC && rules_type_matches(hooks[i].trigger, type))
+        if (hooks[i].kind == TRIGGER_TOPIC && function_rules_type_matches(hooks[i].trigger, type))
             add_target(arena, cause, &hooks[i]);
     pthread_mutex_unlock(&lock);
     return cause->count > 0;
@@ -202,7 +202,7 @@ FIBER_FN int hooks_minute(struct database *database, int64_t minute)
     gmtime_r(&seconds, &utc);
     pthread_mutex_lock(&lock);
     for (unsigned i = 0; i < hook_count; i++)
-        if (hooks[i].kind == TRIGGER_CRON && rules_cron_matches(&hooks[i].cron, &utc))
+        if (hooks[i].kind == TRIGGER_CRON && function_rules_cron_matches(&hooks[i].cron, &utc))
             add_target(arena, cause, &hooks[i]);
     pthread_mutex_unlock(&lock);
     if (!cause->count)

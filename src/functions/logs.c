@@ -74,7 +74,7 @@ FIBER_FN void logs_flush(struct database *database)
     pthread_mutex_unlock(&lock);
     if (!list)
         return;
-    int error = store_logs_add(database, list, taken);
+    int error = functions_store_logs_add(database, list, taken);
     if (error)
         log_warn("function logs were lost", "{s:i, s:i}", "count", (int)taken, "error", error);
     for (unsigned i = 0; i < taken; i++)

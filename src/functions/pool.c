@@ -359,7 +359,7 @@ static struct pooled *start_process(struct pool_entry *entry, int *ret_error)
 /* Whether the line is short enough for the time there is. Called with the lock held. */
 static bool is_admitted(const struct pool_entry *entry, int64_t wait_max_us, int *ret_retry_after_s)
 {
-    int64_t wait_us = rules_wait_us(entry->waiting, (unsigned)entry->version->concurrency, entry->run_us);
+    int64_t wait_us = function_rules_wait_us(entry->waiting, (unsigned)entry->version->concurrency, entry->run_us);
     *ret_retry_after_s = 1 + (int)(wait_us / 1000000);
     return entry->waiting < limits.waiting_max && wait_us <= wait_max_us;
 }
@@ -436,7 +436,7 @@ static enum taken take_at_once(struct pool_entry *entry, struct waiter *waiter, 
     if (!entry->first && (*ret_process = take_idle(entry)))
         return TAKEN_PROCESS;
     bool worth_waiting =
-        entry->processes && rules_wait_us(entry->waiting, entry->processes, entry->run_us) <= PATIENCE_MS * 1000;
+        entry->processes && function_rules_wait_us(entry->waiting, entry->processes, entry->run_us) <= PATIENCE_MS * 1000;
     if (!worth_waiting && take_token(entry, ret_evicted))
         return TAKEN_TOKEN;
     if (!is_admitted(entry, wait_max_ms() * 1000, ret_retry_after_s))

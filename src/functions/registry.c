@@ -70,7 +70,7 @@ static FIBER_FN int load_all(struct database *database)
     const char *after = "";
     for (;;) {
         struct stored_list page;
-        int error = store_list(database, after, PAGE, &page);
+        int error = functions_store_list(database, after, PAGE, &page);
         if (error)
             return error;
         if (sweep.count + page.count > room) {
@@ -95,7 +95,7 @@ static FIBER_FN int load_all(struct database *database)
 FIBER_FN int registry_refresh(struct database *database)
 {
     int64_t revision = 0;
-    int error = store_revision(database, &revision);
+    int error = functions_store_revision(database, &revision);
     if (error || revision == known_revision)
         return error;
     error = load_all(database);
@@ -117,7 +117,7 @@ static int ship_body(struct transaction *tx, void *unused)
             .triggers = builtin->triggers,
             .settings = "{}",
         };
-        int error = store_ship_tx(tx, &version);
+        int error = functions_store_ship_tx(tx, &version);
         if (error)
             return error;
     }

@@ -13,7 +13,7 @@
 #define TITLE_MAX 200
 #define BODY_MAX 4000
 
-bool rules_name_is_valid(const char *name)
+bool function_rules_name_is_valid(const char *name)
 {
     size_t length = name ? strlen(name) : 0;
     if (length == 0 || length > FUNCTION_NAME_MAX || name[0] == '-')
@@ -24,7 +24,7 @@ bool rules_name_is_valid(const char *name)
 static void read_name(struct fields *fields, const char *path_name, struct definition *definition)
 {
     const char *name = field_string(fields, "name", !path_name, 1, FUNCTION_NAME_MAX);
-    if (name && !rules_name_is_valid(name))
+    if (name && !function_rules_name_is_valid(name))
         problem_errors_add(fields->errors, "/name", "Lower-case letters, digits and hyphens, not beginning with a hyphen.");
     else if (name && path_name && strcmp(name, path_name) != 0)
         problem_errors_add(fields->errors, "/name", "The name cannot be changed.");
@@ -82,7 +82,7 @@ static void read_triggers(struct fields *fields, struct definition *definition)
         enum trigger_kind kind;
         const char *why = "A text.";
         snprintf(pointer, sizeof(pointer), "/triggers/%zu", index);
-        if (!json_is_string(trigger) || rules_trigger_parse(json_string_value(trigger), &kind, &why))
+        if (!json_is_string(trigger) || function_rules_trigger_parse(json_string_value(trigger), &kind, &why))
             problem_errors_add(fields->errors, pointer, "%s", why);
     }
     if (triggers)
@@ -106,7 +106,7 @@ static void read_settings(struct fields *fields, struct definition *definition)
         definition->settings = settings;
 }
 
-void rules_read_definition(json_t *object, const char *path_name, struct problem_errors *errors, struct definition *ret_definition)
+void function_rules_read_definition(json_t *object, const char *path_name, struct problem_errors *errors, struct definition *ret_definition)
 {
     struct fields fields = fields_of(object, "", errors);
     read_name(&fields, path_name, ret_definition);
@@ -121,7 +121,7 @@ void rules_read_definition(json_t *object, const char *path_name, struct problem
     fields_done(&fields);
 }
 
-int rules_trigger_parse(const char *trigger, enum trigger_kind *ret_kind, const char **ret_why)
+int function_rules_trigger_parse(const char *trigger, enum trigger_kind *ret_kind, const char **ret_why)
 {
     struct cron cron;
     *ret_why = "A queue (user.created, order.created), an event type or pattern (purser.order.*), or cron: and five fields.";
@@ -134,14 +134,14 @@ int rules_trigger_parse(const char *trigger, enum trigger_kind *ret_kind, const 
     if (!strncmp(trigger, "cron:", 5)) {
         *ret_kind = TRIGGER_CRON;
         *ret_why = "cron: and five fields: minute, hour, day, month, weekday.";
-        return rules_cron_parse(trigger + 5, &cron);
+        return function_rules_cron_parse(trigger + 5, &cron);
     }
     *ret_kind = TRIGGER_TOPIC;
     bool letters = strspn(trigger, "abcdefghijklmnopqrstuvwxyz_.*") == strlen(trigger);
     return letters && !strncmp(trigger, "purser.", 7) && trigger[7] ? 0 : -EINVAL;
 }
 
-bool rules_type_matches(const char *pattern, const char *type)
+bool function_rules_type_matches(const char *pattern, const char *type)
 {
     const char *star = NULL, *resume = NULL;
     while (*type) {
@@ -222,7 +222,7 @@ static int cron_field(const char **at, unsigned min, unsigned max, uint64_t *ret
     return **at && **at != ' ' && **at != '\t' ? -EINVAL : 0;
 }
 
-int rules_cron_parse(const char *fields, struct cron *ret_cron)
+int function_rules_cron_parse(const char *fields, struct cron *ret_cron)
 {
     uint64_t minutes, hours, days, months, weekdays;
     bool any;
@@ -244,7 +244,7 @@ int rules_cron_parse(const char *fields, struct cron *ret_cron)
     return 0;
 }
 
-bool rules_cron_matches(const struct cron *cron, const struct tm *utc)
+bool function_rules_cron_matches(const struct cron *cron, const struct tm *utc)
 {
     bool day = cron->days >> utc->tm_mday & 1, weekday = cron->weekdays >> utc->tm_wday & 1;
     bool date = cron->any_day || cron->any_weekday ? day && weekday : day || weekday;
@@ -258,7 +258,7 @@ static const char *short_text(const json_t *object, const char *key, size_t max)
     return length > 0 && length <= max ? json_string_value(value) : NULL;
 }
 
-bool rules_notification_of(const json_t *result, struct hook_notification *ret_notification)
+bool function_rules_notification_of(const json_t *result, struct hook_notification *ret_notification)
 {
     json_t *data = json_object_get(result, "data");
     struct hook_notification notification = {
@@ -272,7 +272,7 @@ bool rules_notification_of(const json_t *result, struct hook_notification *ret_n
     return true;
 }
 
-int64_t rules_wait_us(unsigned waiting, unsigned processes, int64_t run_us)
+int64_t function_rules_wait_us(unsigned waiting, unsigned processes, int64_t run_us)
 {
     return run_us * (waiting + 1) / (processes ? processes : 1);
 }

@@ -25,17 +25,17 @@ struct definition {
     json_t *settings; /* object of strings */
 };
 
-bool rules_name_is_valid(const char *name);
+bool function_rules_name_is_valid(const char *name);
 
 /* Reads a definition from a request's object; what is absent keeps what ret_definition holds. Everything wrong is added to errors.
  * `path_name` is the name in the path, or NULL when the body must give it. */
-void rules_read_definition(json_t *object, const char *path_name, struct problem_errors *errors, struct definition *ret_definition);
+void function_rules_read_definition(json_t *object, const char *path_name, struct problem_errors *errors, struct definition *ret_definition);
 
 enum trigger_kind { TRIGGER_QUEUE, TRIGGER_TOPIC, TRIGGER_CRON };
 /* 0, or -EINVAL with a sentence in *ret_why. */
-int rules_trigger_parse(const char *trigger, enum trigger_kind *ret_kind, const char **ret_why);
+int function_rules_trigger_parse(const char *trigger, enum trigger_kind *ret_kind, const char **ret_why);
 /* Whether an event type fits a pattern: `*` stands for any characters. */
-bool rules_type_matches(const char *pattern, const char *type);
+bool function_rules_type_matches(const char *pattern, const char *type);
 
 /* Five fields: minute hour day month weekday; each `*`, numbers, ranges, steps, lists; weekday 0 and 7 are Sunday. */
 struct cron {
@@ -43,18 +43,18 @@ struct cron {
     uint32_t hours, days, months, weekdays;
     bool any_day, any_weekday;
 };
-int rules_cron_parse(const char *fields, struct cron *ret_cron);
+int function_rules_cron_parse(const char *fields, struct cron *ret_cron);
 /* As in cron(8): when both day and weekday are restricted, either is enough. */
-bool rules_cron_matches(const struct cron *cron, const struct tm *utc);
+bool function_rules_cron_matches(const struct cron *cron, const struct tm *utc);
 
 /* What a hook returned, as a notification: false when it is none. */
 struct hook_notification {
     const char *title, *body;
     json_t *data; /* object or NULL */
 };
-bool rules_notification_of(const json_t *result, struct hook_notification *ret_notification);
+bool function_rules_notification_of(const json_t *result, struct hook_notification *ret_notification);
 
 /* Microseconds that a call would wait behind `waiting` others, `processes` of which run at a time. */
-int64_t rules_wait_us(unsigned waiting, unsigned processes, int64_t run_us);
+int64_t function_rules_wait_us(unsigned waiting, unsigned processes, int64_t run_us);
 
 #endif

@@ -29,17 +29,17 @@
 static struct functions_context functions;
 
 static const struct route routes[] = {
-    {HTTP_GET, "/api/v1/functions", ROUTE_USER, api_list},
-    {HTTP_POST, "/api/v1/functions", ROUTE_ADMIN, api_create},
-    {HTTP_GET, "/api/v1/functions/{name}", ROUTE_USER, api_get},
-    {HTTP_PUT, "/api/v1/functions/{name}", ROUTE_ADMIN, api_update},
-    {HTTP_DELETE, "/api/v1/functions/{name}", ROUTE_ADMIN, api_delete},
-    {HTTP_GET, "/api/v1/functions/{name}/versions", ROUTE_ADMIN, api_versions},
-    {HTTP_POST, "/api/v1/functions/{name}/rollback", ROUTE_ADMIN, api_rollback},
-    {HTTP_GET, "/api/v1/functions/{name}/logs", ROUTE_ADMIN, api_logs},
-    {HTTP_POST, "/api/v1/functions/{name}/invocations", ROUTE_PUBLIC, api_invoke},
-    {HTTP_GET, "/api/v1/functions/{name}/invocations/{id}", ROUTE_USER, api_invocation},
-    {HTTP_POST, "/internal/functions/{name}/invocations", ROUTE_INTERNAL, api_invoke_internal},
+    {HTTP_GET, "/api/v1/functions", ROUTE_USER, functions_api_list},
+    {HTTP_POST, "/api/v1/functions", ROUTE_ADMIN, functions_api_create},
+    {HTTP_GET, "/api/v1/functions/{name}", ROUTE_USER, functions_api_get},
+    {HTTP_PUT, "/api/v1/functions/{name}", ROUTE_ADMIN, functions_api_update},
+    {HTTP_DELETE, "/api/v1/functions/{name}", ROUTE_ADMIN, functions_api_delete},
+    {HTTP_GET, "/api/v1/functions/{name}/versions", ROUTE_ADMIN, functions_api_versions},
+    {HTTP_POST, "/api/v1/functions/{name}/rollback", ROUTE_ADMIN, functions_api_rollback},
+    {HTTP_GET, "/api/v1/functions/{name}/logs", ROUTE_ADMIN, functions_api_logs},
+    {HTTP_POST, "/api/v1/functions/{name}/invocations", ROUTE_PUBLIC, functions_api_invoke},
+    {HTTP_GET, "/api/v1/functions/{name}/invocations/{id}", ROUTE_USER, functions_api_invocation},
+    {HTTP_POST, "/internal/functions/{name}/invocations", ROUTE_INTERNAL, functions_api_invoke_internal},
     {0, NULL, 0, NULL},
 };
 
@@ -63,7 +63,7 @@ static FIBER_FN void beat(struct database *database, int64_t due[4])
     if (is_due(&due[2], SWEEP_EVERY_MS))
         pool_sweep();
     if (is_due(&due[3], CLEAN_EVERY_MS))
-        store_clean(database);
+        functions_store_clean(database);
 }
 
 /* One beat is one fiber, so that its memory goes with it. */

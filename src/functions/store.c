@@ -43,7 +43,7 @@ static void read_version(const struct rows *rows, unsigned row, struct stored_ve
     };
 }
 
-int store_get_tx(struct transaction *tx, const char *name, struct stored_version *ret_version)
+int functions_store_get_tx(struct transaction *tx, const char *name, struct stored_version *ret_version)
 {
     struct rows rows;
     int error = sql_query(tx, &rows, "SELECT" COLUMNS ", v.source" FROM " AND v.version = f.version WHERE f.name = ?1", "t", name);
@@ -61,10 +61,10 @@ struct get {
 static int get_body(struct transaction *tx, void *arg)
 {
     struct get *get = arg;
-    return store_get_tx(tx, get->name, get->version);
+    return functions_store_get_tx(tx, get->name, get->version);
 }
 
-FIBER_FN int store_get(struct database *database, const char *name, struct stored_version *ret_version)
+FIBER_FN int functions_store_get(struct database *database, const char *name, struct stored_version *ret_version)
 {
     struct get get = {name, ret_version};
     return database_read(database, get_body, &get);
@@ -85,7 +85,7 @@ static int source_body(struct transaction *tx, void *arg)
     return 0;
 }
 
-FIBER_FN int store_source(struct database *database, const char *version_id, const char **ret_source)
+FIBER_FN int functions_store_source(struct database *database, const char *version_id, const char **ret_source)
 {
     struct source source = {version_id, NULL};
     int error = database_read(database, source_body, &source);
@@ -121,7 +121,7 @@ static int list_body(struct transaction *tx, void *arg)
     return error;
 }
 
-FIBER_FN int store_list(struct database *database, const char *after, int limit, struct stored_list *ret_list)
+FIBER_FN int functions_store_list(struct database *database, const char *after, int limit, struct stored_list *ret_list)
 {
     struct list list = {after, 0, limit, ret_list};
     return database_read(database, list_body, &list);
@@ -142,7 +142,7 @@ static int versions_body(struct transaction *tx, void *arg)
     return error;
 }
 
-FIBER_FN int store_versions(struct database *database, const char *name, int64_t before, int limit, struct stored_list *ret_list)
+FIBER_FN int functions_store_versions(struct database *database, const char *name, int64_t before, int limit, struct stored_list *ret_list)
 {
     struct list list = {name, before, limit, ret_list};
     return database_read(database, versions_body, &list);
@@ -157,7 +157,7 @@ static int revision_body(struct transaction *tx, void *arg)
     return error;
 }
 
-FIBER_FN int store_revision(struct database *database, int64_t *ret_revision)
+FIBER_FN int functions_store_revision(struct database *database, int64_t *ret_revision)
 {
     return database_read(database, revision_body, ret_revision);
 }
@@ -200,7 +200,7 @@ static int insert_version(struct transaction *tx, struct stored_version *version
     return error < 0 ? error : count_revision(tx);
 }
 
-int store_create_tx(struct transaction *tx, struct stored_version *version)
+int functions_store_create_tx(struct transaction *tx, struct stored_version *version)
 {
     version->number = 1;
     version->created_ms = version->function_created_ms = version->function_updated_ms = clock_wall_ms();
@@ -210,7 +210,7 @@ int store_create_tx(struct transaction *tx, struct stored_version *version)
     return error < 0 ? error : insert_version(tx, version);
 }
 
-int store_update_tx(struct transaction *tx, struct stored_version *version)
+int functions_store_update_tx(struct transaction *tx, struct stored_version *version)
 {
     struct rows rows;
     version->created_ms = version->function_updated_ms = clock_wall_ms();
@@ -229,13 +229,13 @@ int store_update_tx(struct transaction *tx, struct stored_version *version)
 static int make_current(struct transaction *tx, const char *name, int64_t number, struct stored_version *ret_version)
 {
     int changed = sql_run(tx, "UPDATE functions SET version = ?2, updated_at = ?3 WHERE name = ?1", "tii", name, number, clock_wall_ms());
-    int error = changed < 0 ? changed : store_get_tx(tx, name, ret_version);
+    int error = changed < 0 ? changed : functions_store_get_tx(tx, name, ret_version);
     if (!error)
         error = replace_triggers(tx, ret_version);
     return error ? error : count_revision(tx);
 }
 
-int store_rollback_tx(struct transaction *tx, const char *name, int64_t number, struct stored_version *ret_version)
+int functions_store_rollback_tx(struct transaction *tx, const char *name, int64_t number, struct stored_version *ret_version)
 {
     struct rows rows;
     int error = sql_query_locked(tx, &rows, "SELECT name FROM functions WHERE name = ?1", "t", name);
@@ -247,7 +247,7 @@ int store_rollback_tx(struct transaction *tx, const char *name, int64_t number, 
     return make_current(tx, name, number, ret_version);
 }
 
-int store_delete_tx(struct transaction *tx, const char *name, struct stored_version *ret_version)
+int functions_store_delete_tx(struct transaction *tx, const char *name, struct stored_version *ret_version)
 {
     struct rows rows;
     *ret_version = (struct stored_version){0};
@@ -272,7 +272,7 @@ int store_delete_tx(struct transaction *tx, const char *name, struct stored_vers
     return error < 0 ? error : count_revision(tx);
 }
 
-int store_ship_tx(struct transaction *tx, struct stored_version *version)
+int functions_store_ship_tx(struct transaction *tx, struct stored_version *version)
 {
     struct rows rows;
     int error = sql_query_locked(tx, &rows, "SELECT version FROM functions WHERE name = ?1", "t", version->name);
@@ -280,7 +280,7 @@ int store_ship_tx(struct transaction *tx, struct stored_version *version)
     if (error)
         return error;
     if (!rows.count)
-        return store_create_tx(tx, version);
+        return functions_store_create_tx(tx, version);
     int64_t current = rows_integer(&rows, 0, 0);
     error = sql_query(tx, &rows,
                       "SELECT version, source FROM function_versions WHERE name = ?1 AND builtin = 1 ORDER BY version DESC LIMIT 1", "t",
@@ -290,13 +290,13 @@ int store_ship_tx(struct transaction *tx, struct stored_version *version)
     /* A newer release ships another source: it takes over unless somebody has put their own in its place. */
     bool overridden = !rows.count || rows_integer(&rows, 0, 0) != current;
     int changed = sql_run(tx, "UPDATE functions SET builtin = 1 WHERE name = ?1", "t", version->name);
-    error = changed < 0 ? changed : store_update_tx(tx, version);
+    error = changed < 0 ? changed : functions_store_update_tx(tx, version);
     if (!error && overridden)
         error = make_current(tx, version->name, current, version);
     return error;
 }
 
-int store_triggers_tx(struct transaction *tx, struct rows *ret_rows)
+int functions_store_triggers_tx(struct transaction *tx, struct rows *ret_rows)
 {
     return sql_query(tx, ret_rows, "SELECT name, trigger FROM function_triggers ORDER BY name, position", "");
 }

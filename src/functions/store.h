@@ -19,33 +19,33 @@ struct stored_version {
 };
 
 /* The version that answers. 0, -ENOENT. */
-int store_get_tx(struct transaction *tx, const char *name, struct stored_version *ret_version);
-FIBER_FN int store_get(struct database *database, const char *name, struct stored_version *ret_version);
+int functions_store_get_tx(struct transaction *tx, const char *name, struct stored_version *ret_version);
+FIBER_FN int functions_store_get(struct database *database, const char *name, struct stored_version *ret_version);
 /* The source of one version by its id. 0, -ENOENT. */
-FIBER_FN int store_source(struct database *database, const char *version_id, const char **ret_source);
+FIBER_FN int functions_store_source(struct database *database, const char *version_id, const char **ret_source);
 
 struct stored_list {
     struct stored_version *at;
     unsigned count;
 };
 /* Functions by name, after `after` (not NULL), at most `limit`; sources are left out. */
-FIBER_FN int store_list(struct database *database, const char *after, int limit, struct stored_list *ret_list);
+FIBER_FN int functions_store_list(struct database *database, const char *after, int limit, struct stored_list *ret_list);
 /* Versions below `before` (0: all), newest first. -ENOENT if there is no such function. */
-FIBER_FN int store_versions(struct database *database, const char *name, int64_t before, int limit, struct stored_list *ret_list);
-FIBER_FN int store_revision(struct database *database, int64_t *ret_revision);
+FIBER_FN int functions_store_versions(struct database *database, const char *name, int64_t before, int limit, struct stored_list *ret_list);
+FIBER_FN int functions_store_revision(struct database *database, int64_t *ret_revision);
 
 /* Writers. Each counts the registry's revision up. `version` gives what is stored; id, number and times are filled in. */
-int store_create_tx(struct transaction *tx, struct stored_version *version); /* -EEXIST */
-int store_update_tx(struct transaction *tx, struct stored_version *version); /* -ENOENT */
-int store_rollback_tx(struct transaction *tx, const char *name, int64_t number, struct stored_version *ret_version); /* -ENOENT: no such function, -ESRCH: no such version */
+int functions_store_create_tx(struct transaction *tx, struct stored_version *version); /* -EEXIST */
+int functions_store_update_tx(struct transaction *tx, struct stored_version *version); /* -ENOENT */
+int functions_store_rollback_tx(struct transaction *tx, const char *name, int64_t number, struct stored_version *ret_version); /* -ENOENT: no such function, -ESRCH: no such version */
 /* Removes it; of one that was shipped, goes back to the newest shipped version. -ENOENT; -EPERM: shipped and not overridden. ret_version's name
  * is NULL when it is gone. */
-int store_delete_tx(struct transaction *tx, const char *name, struct stored_version *ret_version);
+int functions_store_delete_tx(struct transaction *tx, const char *name, struct stored_version *ret_version);
 /* Puts a shipped source in place at start, if it is new. */
-int store_ship_tx(struct transaction *tx, struct stored_version *version);
+int functions_store_ship_tx(struct transaction *tx, struct stored_version *version);
 
 /* Functions whose trigger is `trigger`, or fits the event type, or is a cron: rows of name and trigger. */
-int store_triggers_tx(struct transaction *tx, struct rows *ret_rows);
+int functions_store_triggers_tx(struct transaction *tx, struct rows *ret_rows);
 
 /* Asynchronous calls. */
 struct stored_invocation {
@@ -53,16 +53,16 @@ struct stored_invocation {
     int64_t duration_us, version;
     bool finished;
 };
-int store_invocation_add_tx(struct transaction *tx, const struct stored_invocation *invocation);
-FIBER_FN int store_invocation(struct database *database, const char *id, struct stored_invocation *ret_invocation);
+int functions_store_invocation_add_tx(struct transaction *tx, const struct stored_invocation *invocation);
+FIBER_FN int functions_store_invocation(struct database *database, const char *id, struct stored_invocation *ret_invocation);
 /* Settles it once. */
-FIBER_FN int store_invocation_finish(struct database *database, const struct stored_invocation *invocation);
+FIBER_FN int functions_store_invocation_finish(struct database *database, const struct stored_invocation *invocation);
 
 /* Hooks: records that the function has run for that cause and adds the entry (may be NULL) to the outbox; a second time does nothing. */
-FIBER_FN int store_hook_done(struct database *database, const char *cause, const char *name, struct outbox_entry *entry);
+FIBER_FN int functions_store_hook_done(struct database *database, const char *cause, const char *name, struct outbox_entry *entry);
 /* 1 if this was the first time, 0 if not. */
-int store_cause_add_tx(struct transaction *tx, const char *cause, const char *name);
-FIBER_FN int store_hook_was_done(struct database *database, const char *cause, const char *name, bool *ret_done);
+int functions_store_cause_add_tx(struct transaction *tx, const char *cause, const char *name);
+FIBER_FN int functions_store_hook_was_done(struct database *database, const char *cause, const char *name, bool *ret_done);
 
 /* Logs. */
 struct stored_log {
@@ -70,11 +70,11 @@ struct stored_log {
     const char *name, *cause, *status, *logs, *error; /* logs and error as JSON; error may be NULL */
     int64_t version, duration_us, created_ms;
 };
-FIBER_FN int store_logs_add(struct database *database, const struct stored_log *list, unsigned count);
-FIBER_FN int store_logs(struct database *database, const char *name, const char *before, int limit, struct stored_log **ret_list,
+FIBER_FN int functions_store_logs_add(struct database *database, const struct stored_log *list, unsigned count);
+FIBER_FN int functions_store_logs(struct database *database, const char *name, const char *before, int limit, struct stored_log **ret_list,
                         unsigned *ret_count);
 
 /* Deletes what is old, in small batches. */
-FIBER_FN int store_clean(struct database *database);
+FIBER_FN int functions_store_clean(struct database *database);
 
 #endif

@@ -11,7 +11,7 @@
 #define HOOK_KEPT_MS (8LL * 24 * 3600 * 1000) /* longer than every retry */
 #define LOG_KEPT_MS (7LL * 24 * 3600 * 1000)
 
-int store_invocation_add_tx(struct transaction *tx, const struct stored_invocation *invocation)
+int functions_store_invocation_add_tx(struct transaction *tx, const struct stored_invocation *invocation)
 {
     int error = sql_run(tx,
                         "INSERT INTO invocations (id, name, user_id, status, event, created_at) VALUES (?1, ?2, ?3, 'pending', ?4, ?5)",
@@ -44,7 +44,7 @@ static int invocation_body(struct transaction *tx, void *arg)
     return 0;
 }
 
-FIBER_FN int store_invocation(struct database *database, const char *id, struct stored_invocation *ret_invocation)
+FIBER_FN int functions_store_invocation(struct database *database, const char *id, struct stored_invocation *ret_invocation)
 {
     *ret_invocation = (struct stored_invocation){.id = id};
     return database_read(database, invocation_body, ret_invocation);
@@ -60,12 +60,12 @@ static int finish_body(struct transaction *tx, void *arg)
     return error < 0 ? error : 0;
 }
 
-FIBER_FN int store_invocation_finish(struct database *database, const struct stored_invocation *invocation)
+FIBER_FN int functions_store_invocation_finish(struct database *database, const struct stored_invocation *invocation)
 {
     return database_transact(database, finish_body, (void *)(uintptr_t)invocation);
 }
 
-int store_cause_add_tx(struct transaction *tx, const char *cause, const char *name)
+int functions_store_cause_add_tx(struct transaction *tx, const char *cause, const char *name)
 {
     return sql_run(tx, "INSERT INTO hook_runs (cause, name, created_at) VALUES (?1, ?2, ?3) ON CONFLICT (cause, name) DO NOTHING", "tti",
                    cause, name, clock_wall_ms());
@@ -80,13 +80,13 @@ struct hook {
 static int hook_body(struct transaction *tx, void *arg)
 {
     struct hook *hook = arg;
-    int added = store_cause_add_tx(tx, hook->cause, hook->name);
+    int added = functions_store_cause_add_tx(tx, hook->cause, hook->name);
     if (added <= 0 || !hook->entry)
         return added < 0 ? added : 0;
     return outbox_add(tx, hook->entry);
 }
 
-FIBER_FN int store_hook_done(struct database *database, const char *cause, const char *name, struct outbox_entry *entry)
+FIBER_FN int functions_store_hook_done(struct database *database, const char *cause, const char *name, struct outbox_entry *entry)
 {
     struct hook hook = {.cause = cause, .name = name, .entry = entry};
     return database_transact(database, hook_body, &hook);
@@ -101,7 +101,7 @@ static int was_done_body(struct transaction *tx, void *arg)
     return error;
 }
 
-FIBER_FN int store_hook_was_done(struct database *database, const char *cause, const char *name, bool *ret_done)
+FIBER_FN int functions_store_hook_was_done(struct database *database, const char *cause, const char *name, bool *ret_done)
 {
     struct hook hook = {.cause = cause, .name = name};
     int error = database_read(database, was_done_body, &hook);
@@ -129,7 +129,7 @@ static int logs_add_body(struct transaction *tx, void *arg)
     return error < 0 ? error : 0;
 }
 
-FIBER_FN int store_logs_add(struct database *database, const struct stored_log *list, unsigned count)
+FIBER_FN int functions_store_logs_add(struct database *database, const struct stored_log *list, unsigned count)
 {
     struct logs logs = {list, count};
     return database_transact(database, logs_add_body, &logs);
@@ -168,7 +168,7 @@ static int logs_body(struct transaction *tx, void *arg)
     return 0;
 }
 
-FIBER_FN int store_logs(struct database *database, const char *name, const char *before, int limit, struct stored_log **ret_list,
+FIBER_FN int functions_store_logs(struct database *database, const char *name, const char *before, int limit, struct stored_log **ret_list,
                         unsigned *ret_count)
 {
     struct logs_query query = {.name = name, .before = *before ? before : "ffffffff-ffff-ffff-ffff-ffffffffffff", .limit = limit};
@@ -195,7 +195,7 @@ static int clean_body(struct transaction *tx, void *arg)
     return error < 0 ? error : 0;
 }
 
-FIBER_FN int store_clean(struct database *database)
+FIBER_FN int functions_store_clean(struct database *database)
 {
     return database_transact(database, clean_body, NULL);
 }

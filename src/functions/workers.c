@@ -45,7 +45,7 @@ static FIBER_FN void settle_invocation(struct database *database, struct queue_d
         .duration_us = outcome->duration_us,
         .version = outcome->version,
     };
-    if (store_invocation_finish(database, &done))
+    if (functions_store_invocation_finish(database, &done))
         refuse(delivery, QUEUE_AGAIN, "the outcome could not be stored");
     else
         delivery->verdict = QUEUE_ACK;
@@ -55,7 +55,7 @@ static FIBER_FN void run_invocation(struct database *database, struct queue_deli
 {
     struct stored_invocation invocation;
     struct call_outcome outcome = {.kind = OUTCOME_GONE, .message = "There is no such function.", .logs = json_keep(fiber_arena(), json_array())};
-    int error = store_invocation(database, id, &invocation);
+    int error = functions_store_invocation(database, id, &invocation);
     if (error == -ENOENT || (!error && invocation.finished)) {
         delivery->verdict = QUEUE_ACK;
         return;
@@ -80,7 +80,7 @@ static struct outbox_entry *notification_of(const char *name, json_t *event, jso
     struct hook_notification notification;
     const char *user_id = json_get_string(data, "user_id");
     struct arena *arena = fiber_arena();
-    if (!rules_notification_of(outcome->value, &notification))
+    if (!function_rules_notification_of(outcome->value, &notification))
         return NULL;
     if (!user_id || !uuid_is_valid(user_id)) {
         log_warn("a hook's notification has nobody to go to", "{s:s}", "function", name);
@@ -119,7 +119,7 @@ static FIBER_FN void run_hook(struct database *database, struct queue_delivery *
     json_t *data = json_object_get(event, "data");
     bool done = false;
     size_t event_size, data_size;
-    int error = store_hook_was_done(database, cause, name, &done);
+    int error = functions_store_hook_was_done(database, cause, name, &done);
     struct pool_entry *entry = pool_entry_find(name);
     char *event_text = json_print(arena, event, &event_size), *data_text = json_print(arena, data ? data : json_null(), &data_size);
     struct call_request request = {
@@ -131,7 +131,7 @@ static FIBER_FN void run_hook(struct database *database, struct queue_delivery *
     if (!error && !done && entry)
         call_function(database, entry, &request, &outcome);
     if (!error && outcome.kind == OUTCOME_SUCCEEDED && !done && entry)
-        error = store_hook_done(database, cause, name, notification_of(name, event, data, &outcome));
+        error = functions_store_hook_done(database, cause, name, notification_of(name, event, data, &outcome));
     if (error)
         refuse(delivery, QUEUE_AGAIN, "the outcome could not be stored");
     else if (learnt_nothing(&outcome))

@@ -20,8 +20,8 @@ static void test_names(void **state)
         {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false},
     };
     for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++)
-        assert_int_equal(rules_name_is_valid(samples[i].name), samples[i].valid);
-    assert_false(rules_name_is_valid(NULL));
+        assert_int_equal(function_rules_name_is_valid(samples[i].name), samples[i].valid);
+    assert_false(function_rules_name_is_valid(NULL));
 }
 
 static void test_triggers(void **state)
@@ -48,7 +48,7 @@ static void test_triggers(void **state)
     for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
         enum trigger_kind kind;
         const char *why = NULL;
-        int error = rules_trigger_parse(samples[i].trigger, &kind, &why);
+        int error = function_rules_trigger_parse(samples[i].trigger, &kind, &why);
         if ((error ? -1 : (int)kind) != samples[i].kind)
             fail_msg("%s: %d", samples[i].trigger, error ? -1 : (int)kind);
         assert_non_null(why);
@@ -74,7 +74,7 @@ static void test_patterns(void **state)
         {"purser.order.*", "purser.order.", true},
     };
     for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++)
-        if (rules_type_matches(samples[i].pattern, samples[i].type) != samples[i].fits)
+        if (function_rules_type_matches(samples[i].pattern, samples[i].type) != samples[i].fits)
             fail_msg("%s %s", samples[i].pattern, samples[i].type);
 }
 
@@ -87,7 +87,7 @@ static void test_cron_refuses(void **state)
     };
     struct cron cron;
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-        if (rules_cron_parse(wrong[i], &cron) == 0)
+        if (function_rules_cron_parse(wrong[i], &cron) == 0)
             fail_msg("%s was taken", wrong[i]);
 }
 
@@ -97,8 +97,8 @@ static bool fits(const char *fields, int month, int day, int hour, int minute)
     struct cron cron;
     time_t seconds = timegm(&utc);
     gmtime_r(&seconds, &utc);
-    assert_int_equal(rules_cron_parse(fields, &cron), 0);
-    return rules_cron_matches(&cron, &utc);
+    assert_int_equal(function_rules_cron_parse(fields, &cron), 0);
+    return function_rules_cron_matches(&cron, &utc);
 }
 
 static void test_cron_matches(void **state)
@@ -142,7 +142,7 @@ static void test_notifications(void **state)
     for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
         struct hook_notification notification;
         json_t *result = json_loads(samples[i].result, JSON_DECODE_ANY, NULL);
-        assert_int_equal(rules_notification_of(result, &notification), samples[i].is_one);
+        assert_int_equal(function_rules_notification_of(result, &notification), samples[i].is_one);
         if (samples[i].is_one)
             assert_string_equal(notification.title, "t");
         json_decref(result);
@@ -151,9 +151,9 @@ static void test_notifications(void **state)
 
 static void test_waits(void **state)
 {
-    assert_int_equal(rules_wait_us(0, 1, 1000), 1000);
-    assert_int_equal(rules_wait_us(9, 2, 1000), 5000);
-    assert_int_equal(rules_wait_us(3, 0, 1000), 4000);
+    assert_int_equal(function_rules_wait_us(0, 1, 1000), 1000);
+    assert_int_equal(function_rules_wait_us(9, 2, 1000), 5000);
+    assert_int_equal(function_rules_wait_us(3, 0, 1000), 4000);
 }
 
 int main(void)
