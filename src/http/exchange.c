@@ -187,7 +187,7 @@ static bool write_answer(struct http_exchange *exchange)
 {
     struct connection *connection = exchange->connection;
     struct http_response *response = &exchange->response;
-    bool close = !exchange->head.keep_alive || response->close || connection->ended || connection->listener->draining;
+    bool close = !exchange->head.keep_alive || response->close || connection->listener->draining;
     struct answer_facts facts = {
         .trace = &exchange->trace,
         .close = close,
@@ -246,7 +246,7 @@ void exchange_start(struct http_exchange *exchange)
     at_work(listener, 1);
     if (!full && fiber_start_with(&options, &fiber) == 0)
         return;
-    bool close = !exchange->head.keep_alive || connection->ended || listener->draining;
+    bool close = !exchange->head.keep_alive || listener->draining;
     if (!exchange_refuse(connection, exchange, 503, "Too many requests are at work at the moment.", close))
         tcp_close(&connection->tcp);
     finish(exchange, close);
