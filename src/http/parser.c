@@ -1,42 +1,39 @@
 /*
  * Heads: found by looking for the empty line, then parsed in one pass over bytes that are all there. There is no state between calls but
- * how far was looked, so a head that comes byte by byte parses as one that comes at once.
+ * how far was looked, so a head that comes byte by byte parses as one that comes at once. What two parsers could read in two ways is
+ * refused.
  */
 #include "http/parser.h"
 
+#include "http/bytes.h"
+
 #include <errno.h>
-#include <string.h>
 
-/* RFC 9110 section 5.6.2: token characters. */
-static bool is_token_char(unsigned char c)
-{
-    static const char others[] = "!#$%&'*+-.^_`|~";
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c && strchr(others, c));
-}
-
-static bool is_hex(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
+/* ---- the end of a head ---- */
 
 long http_head_find(struct text bytes, size_t *scanned)
 {
-    size_t i = *scanned;
-    bool in_first_line = i < 2 || !memchr(bytes.at, '\n', i);
-    for (; i < bytes.size; i++) {
-        if (in_first_line && i >= HTTP_LINE_MAX)
+    size_t at = *scanned, begin = bytes.size >= 2 && bytes.at[0] == '\r' && bytes.at[1] == '\n' ? 2 : 0; /* RFC 9112 section 2.2 */
+    bool first_line = at <= begin || !memchr(bytes.at + begin, '\n', at - begin);
+    for (;;) {
+        const char *lf = at < bytes.size ? memchr(bytes.at + at, '\n', bytes.size - at) : NULL;
+        size_t end = lf ? (size_t)(lf - bytes.at) : bytes.size;
+        if (first_line && end > begin + HTTP_LINE_MAX)
             return -414;
-        if (i >= HTTP_HEAD_MAX)
+        if (end > HTTP_HEAD_MAX)
             return -431;
-        if (bytes.at[i] != '\n')
-            continue;
-        if (i == 0 || bytes.at[i - 1] != '\r')
+        if (!lf)
+            break;
+        if (end == 0 || lf[-1] != '\r' || end == begin + 1)
             return -400;
-        in_first_line = false;
-        if (i >= 3 && bytes.at[i - 2] == '\n')
-            return (long)i + 1;
+        at = end + 1;
+        if (at == begin)
+            continue;
+        first_line = false;
+        if (lf[-2] == '\n')
+            return (long)at;
     }
-    *scanned = i;
+    *scanned = bytes.size;
     return 0;
 }
 
@@ -54,73 +51,103 @@ static bool take_line(struct text *rest, struct text *ret_line)
 
 /* ---- request line ---- */
 
-static bool parse_method(struct text name, struct http_head *head)
+static enum http_method method_of(struct text name)
 {
     static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
-    head->method_name = name;
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
-        if (text_equal(name, text_of(names[i]))) {
-            head->method = (enum http_method)i;
-            return true;
-        }
-    return false;
+        if (text_equal(name, text_of(names[i])))
+            return (enum http_method)i;
+    return HTTP_OTHER;
 }
 
-/* RFC 3986: unreserved, sub-delims, ':', '@', '/', '?', and whole escapes. */
-static bool is_target_char(char c)
+/* RFC 3986 sections 3.3 and 3.4; escapes are whole. */
+static bool is_path(struct text bytes, bool query)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c && strchr("-._~!$&'()*+,;=:@/?", c));
-}
-
-static bool target_is_clean(struct text target)
-{
-    for (size_t i = 0; i < target.size; i++) {
-        if (target.at[i] == '%') {
-            if (i + 2 >= target.size || !is_hex(target.at[i + 1]) || !is_hex(target.at[i + 2]))
+    for (size_t i = 0; i < bytes.size; i++) {
+        if (bytes.at[i] == '%') {
+            if (i + 2 >= bytes.size || !http_bytes_are((struct text){bytes.at + i + 1, 2}, HTTP_BYTE_HEX))
                 return false;
             i += 2;
-        } else if (!is_target_char(target.at[i])) {
+        } else if (!http_byte_is(bytes.at[i], HTTP_BYTE_PATH) && !(query && bytes.at[i] == '?')) {
             return false;
         }
     }
     return true;
 }
 
-/* Origin form, absolute form (RFC 9112 section 3.2.2: its path counts), or * for OPTIONS. */
-static bool parse_target(struct text target, struct http_head *head)
+/* host, host:port or [v6]:port; no user, no empty host. */
+static bool is_authority(struct text authority)
 {
-    head->target = target;
-    if (target.size == 1 && target.at[0] == '*') {
+    struct text host = authority;
+    bool v6 = host.size && host.at[0] == '[';
+    const char *end = memchr(host.at ? host.at : "", v6 ? ']' : ':', host.size);
+    if (v6) {
+        if (!end)
+            return false;
+        host = (struct text){host.at + 1, (size_t)(end - host.at) - 1};
+        end++;
+    } else if (end) {
+        host.size = (size_t)(end - host.at);
+    } else {
+        end = authority.at + authority.size;
+    }
+    if (!host.size || !http_bytes_are(host, v6 ? HTTP_BYTE_IPV6 : HTTP_BYTE_HOST))
+        return false;
+    struct text port = {end, authority.size - (size_t)(end - authority.at)};
+    if (!port.size)
+        return true;
+    return *port.at == ':' && port.size <= 6 && http_bytes_are((struct text){port.at + 1, port.size - 1}, HTTP_BYTE_DIGIT);
+}
+
+static void split_query(struct text origin, struct http_head *head)
+{
+    const char *mark = memchr(origin.at, '?', origin.size);
+    head->path = (struct text){origin.at, mark ? (size_t)(mark - origin.at) : origin.size};
+    head->query = mark ? (struct text){mark + 1, origin.size - head->path.size - 1} : (struct text){"", 0};
+}
+
+/* RFC 9112 section 3.2.2: the path counts, and the request's host is not looked at here. */
+static bool parse_absolute(struct http_head *head)
+{
+    struct text rest = head->target;
+    size_t scheme = text_equal_nocase((struct text){rest.at, rest.size < 7 ? rest.size : 7}, text_of("http://"))    ? 7
+                    : text_equal_nocase((struct text){rest.at, rest.size < 8 ? rest.size : 8}, text_of("https://")) ? 8
+                                                                                                                    : 0;
+    if (!scheme)
+        return false;
+    size_t end = scheme;
+    while (end < rest.size && rest.at[end] != '/' && rest.at[end] != '?')
+        end++;
+    split_query((struct text){rest.at + end, rest.size - end}, head);
+    if (!head->path.size)
+        head->path = text_of("/");
+    return is_authority((struct text){rest.at + scheme, end - scheme});
+}
+
+/* Origin form, absolute form, or * for OPTIONS. */
+static bool parse_target(struct http_head *head)
+{
+    struct text target = head->target;
+    if (text_equal(target, text_of("*"))) {
         head->path = target;
+        head->query = (struct text){"", 0};
         return head->method == HTTP_OPTIONS;
     }
-    struct text scheme = text_of("http://");
-    if (target.size > scheme.size && text_equal_nocase((struct text){target.at, scheme.size}, scheme)) {
-        const char *path = memchr(target.at + scheme.size, '/', target.size - scheme.size);
-        if (!path || path == target.at + scheme.size)
-            return false;
-        target.size -= (size_t)(path - target.at);
-        target.at = path;
-    }
-    if (!target.size || target.at[0] != '/' || !target_is_clean(head->target))
+    if (target.size && target.at[0] == '/')
+        split_query(target, head);
+    else if (!parse_absolute(head))
         return false;
-    const char *mark = memchr(target.at, '?', target.size);
-    head->target = target;
-    head->path = (struct text){target.at, mark ? (size_t)(mark - target.at) : target.size};
-    head->query = mark ? (struct text){mark + 1, target.size - head->path.size - 1} : (struct text){"", 0};
-    return true;
+    return is_path(head->path, false) && is_path(head->query, true);
 }
 
 /* 0, 400 or 505. */
 static int parse_version(struct text version, struct http_head *head)
 {
-    if (version.size != 8 || memcmp(version.at, "HTTP/", 5) != 0 || version.at[6] != '.')
+    if (version.size != 8 || memcmp(version.at, "HTTP/", 5) != 0 || version.at[6] != '.' || !http_byte_is(version.at[5], HTTP_BYTE_DIGIT) ||
+        !http_byte_is(version.at[7], HTTP_BYTE_DIGIT))
         return 400;
-    char major = version.at[5], minor = version.at[7];
-    if (major < '0' || major > '9' || minor < '0' || minor > '9')
-        return 400;
-    head->minor_version = minor - '0';
-    return major == '1' && minor <= '1' ? 0 : 505;
+    head->minor_version = version.at[7] - '0';
+    return version.at[5] == '1' && head->minor_version <= 1 ? 0 : 505;
 }
 
 static int parse_request_line(struct text line, struct http_head *head, const char **ret_why)
@@ -130,37 +157,24 @@ static int parse_request_line(struct text line, struct http_head *head, const ch
     *ret_why = "The request line is malformed.";
     if (!last)
         return 400;
-    struct text method = {line.at, (size_t)(first - line.at)}, target = {first + 1, (size_t)(last - first) - 1};
-    for (size_t i = 0; i < method.size; i++)
-        if (!is_token_char((unsigned char)method.at[i]))
-            return 400;
-    if (!method.size)
+    head->method_name = (struct text){line.at, (size_t)(first - line.at)};
+    head->target = (struct text){first + 1, (size_t)(last - first) - 1};
+    head->method = method_of(head->method_name);
+    if (!head->method_name.size || !http_bytes_are(head->method_name, HTTP_BYTE_TOKEN))
         return 400;
     int status = parse_version((struct text){last + 1, line.size - (size_t)(last + 1 - line.at)}, head);
-    if (status) {
-        if (status == 505)
-            *ret_why = "Only HTTP/1.1 and HTTP/1.0 are spoken here.";
+    if (status == 505)
+        *ret_why = "Only HTTP/1.1 and HTTP/1.0 are spoken here.";
+    if (status)
         return status;
-    }
-    if (!parse_method(method, head)) {
-        *ret_why = "This method is not known.";
+    *ret_why = "CONNECT is not for this server.";
+    if (text_equal(head->method_name, text_of("CONNECT")))
         return 501;
-    }
     *ret_why = "The request target is malformed.";
-    return parse_target(target, head) ? 0 : 400;
+    return parse_target(head) ? 0 : 400;
 }
 
 /* ---- fields ---- */
-
-static bool is_clean(const char *at, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        unsigned char c = (unsigned char)at[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7f)
-            return false;
-    }
-    return true;
-}
 
 /* Eight bytes at a time: almost all are plain, and every field of every message comes by here. */
 bool http_field_is_clean(struct text value)
@@ -172,12 +186,13 @@ bool http_field_is_clean(struct text value)
         memcpy(&word, value.at + i, 8);
         del = word ^ (ones * 0x7f);
         uint64_t suspect = (((word - ones * 0x20) & ~word) | ((del - ones) & ~del)) & high;
-        if (suspect && !is_clean(value.at + i, 8))
+        if (suspect && !http_bytes_are((struct text){value.at + i, 8}, HTTP_BYTE_FIELD))
             return false;
     }
-    return is_clean(value.at + i, value.size - i);
+    return http_bytes_are((struct text){value.at + i, value.size - i}, HTTP_BYTE_FIELD);
 }
 
+/* Folded lines and a space before the colon are among what the rule for names refuses. */
 static int parse_fields(struct text rest, struct http_head *head, const char **ret_why)
 {
     struct text line;
@@ -196,246 +211,161 @@ static int parse_fields(struct text rest, struct http_head *head, const char **r
             return 400;
         struct text name = {line.at, (size_t)(colon - line.at)};
         struct text value = text_trim((struct text){colon + 1, line.size - name.size - 1});
-        for (size_t i = 0; i < name.size; i++)
-            if (!is_token_char((unsigned char)name.at[i]))
-                return 400; /* among them: folded lines and a space before the colon */
-        if (!http_field_is_clean(value))
+        if (!http_bytes_are(name, HTTP_BYTE_TOKEN) || !http_field_is_clean(value))
             return 400;
         head->headers[head->count++] = (struct http_header){name, value};
     }
 }
 
-/* How often the field is there, and its last value. */
-static unsigned find(const struct http_head *head, const char *name, struct text *ret_value)
-{
-    unsigned count = 0;
-    for (unsigned i = 0; i < head->count; i++)
-        if (text_equal_nocase(head->headers[i].name, text_of(name))) {
-            *ret_value = head->headers[i].value;
-            count++;
-        }
-    return count;
-}
+/* What the fields say about the message itself: each one's last value, and how often it was there. */
+struct framing {
+    struct text host, length, coding, expect;
+    unsigned hosts, lengths, codings, expects;
+    bool upgrade, close, stay, upgrades;
+};
 
-static bool list_has(struct text list, const char *token)
+static void note_connection(struct framing *framing, struct text list)
 {
     struct text part;
-    while (text_split(&list, ',', &part))
-        if (text_equal_nocase(text_trim(part), text_of(token)))
-            return true;
-    return false;
+    while (text_split(&list, ',', &part)) {
+        part = text_trim(part);
+        framing->close |= text_equal_nocase(part, text_of("close"));
+        framing->stay |= text_equal_nocase(part, text_of("keep-alive"));
+        framing->upgrades |= text_equal_nocase(part, text_of("upgrade"));
+    }
 }
 
-static bool connection_has(const struct http_head *head, const char *token)
+static void note(const struct http_header *field, const char *name, struct text *value, unsigned *count)
 {
-    for (unsigned i = 0; i < head->count; i++)
-        if (text_equal_nocase(head->headers[i].name, text_of("Connection")) && list_has(head->headers[i].value, token))
-            return true;
-    return false;
+    if (!text_equal_nocase(field->name, text_of(name)))
+        return;
+    *value = field->value;
+    (*count)++;
 }
 
-static bool parse_length(struct text digits, uint64_t *ret_length)
+static void note_field(struct framing *framing, const struct http_header *field)
 {
-    int64_t length;
-    for (size_t i = 0; i < digits.size; i++)
-        if (digits.at[i] < '0' || digits.at[i] > '9')
-            return false;
-    if (!digits.size || text_to_int64(digits, &length))
-        return false;
-    *ret_length = (uint64_t)length;
-    return true;
+    switch (field->name.size) {
+    case 4:
+        note(field, "Host", &framing->host, &framing->hosts);
+        break;
+    case 6:
+        note(field, "Expect", &framing->expect, &framing->expects);
+        break;
+    case 7:
+        framing->upgrade |= text_equal_nocase(field->name, text_of("Upgrade"));
+        break;
+    case 10:
+        if (text_equal_nocase(field->name, text_of("Connection")))
+            note_connection(framing, field->value);
+        break;
+    case 14:
+        note(field, "Content-Length", &framing->length, &framing->lengths);
+        break;
+    case 17:
+        note(field, "Transfer-Encoding", &framing->coding, &framing->codings);
+        break;
+    default:
+        break;
+    }
 }
 
 /* RFC 9112 section 6: which of the ways a body can end. 0 or a status. */
-static int parse_framing(struct http_head *head, const char **ret_why)
+static int parse_framing(struct http_head *head, struct framing *framing, const char **ret_why)
 {
-    struct text length = {0}, coding = {0};
-    unsigned lengths = find(head, "Content-Length", &length), codings = find(head, "Transfer-Encoding", &coding);
+    int64_t length;
+    *framing = (struct framing){0};
+    for (unsigned i = 0; i < head->count; i++)
+        note_field(framing, &head->headers[i]);
+    head->keep_alive = !framing->close && (head->minor_version || framing->stay);
+    head->upgrade = head->minor_version && framing->upgrade && framing->upgrades;
     *ret_why = "The length of the body is said in more than one way.";
-    if (lengths > 1 || codings > 1 || (lengths && codings))
+    if (framing->lengths > 1 || framing->codings > 1 || (framing->lengths && framing->codings))
         return 400;
-    if (codings) {
+    if (framing->codings) {
         *ret_why = "Transfer-Encoding is not for HTTP/1.0.";
-        if (head->minor_version == 0)
+        if (!head->minor_version)
             return 400;
         *ret_why = "The only transfer coding here is chunked.";
-        if (!text_equal_nocase(coding, text_of("chunked")))
+        if (!text_equal_nocase(framing->coding, text_of("chunked")))
             return 501;
         head->body = HTTP_BODY_CHUNKED;
-    } else if (lengths) {
+    } else if (framing->lengths) {
         *ret_why = "Content-Length is not a number.";
-        if (!parse_length(length, &head->content_length))
+        if (!framing->length.size || !http_bytes_are(framing->length, HTTP_BYTE_DIGIT))
             return 400;
-        head->body = head->content_length ? HTTP_BODY_LENGTH : HTTP_BODY_NONE;
+        *ret_why = "The body is too large.";
+        if (text_to_int64(framing->length, &length))
+            return 413;
+        head->content_length = (uint64_t)length;
+        head->body = length ? HTTP_BODY_LENGTH : HTTP_BODY_NONE;
     }
-    head->keep_alive = head->minor_version ? !connection_has(head, "close") : connection_has(head, "keep-alive");
     return 0;
 }
 
-static bool host_is_clean(struct text host)
+/* All but the fields, which are many and count by `count`. */
+static void clear(struct http_head *head)
 {
-    for (size_t i = 0; i < host.size; i++)
-        if (!is_target_char(host.at[i]) && !strchr("[]%", host.at[i]))
-            return false;
-    return !memchr(host.at, '/', host.size) && !memchr(host.at, '?', host.size) && !memchr(host.at, '@', host.size);
+    head->method = HTTP_OTHER;
+    head->method_name = head->target = head->path = head->query = (struct text){0};
+    head->status = head->minor_version = 0;
+    head->count = 0;
+    head->body = HTTP_BODY_NONE;
+    head->content_length = 0;
+    head->keep_alive = head->expect_continue = head->upgrade = false;
+}
+
+static bool take_first_line(struct text *bytes, struct text *ret_line)
+{
+    if (bytes->size >= 2 && bytes->at[0] == '\r' && bytes->at[1] == '\n')
+        *bytes = (struct text){bytes->at + 2, bytes->size - 2};
+    return take_line(bytes, ret_line);
 }
 
 int http_request_parse(struct text bytes, struct http_head *ret_head, const char **ret_why)
 {
-    struct text line, host = {0}, expect = {0}, upgrade = {0};
-    memset(ret_head, 0, offsetof(struct http_head, headers));
-    ret_head->count = 0;
-    ret_head->body = HTTP_BODY_NONE;
-    ret_head->content_length = 0;
-    ret_head->keep_alive = ret_head->expect_continue = ret_head->upgrade = false;
+    struct text line;
+    struct framing framing;
+    clear(ret_head);
     *ret_why = "The request line does not end in CRLF.";
-    if (!take_line(&bytes, &line))
+    if (!take_first_line(&bytes, &line))
         return 400;
     int status = parse_request_line(line, ret_head, ret_why);
     if (!status)
         status = parse_fields(bytes, ret_head, ret_why);
     if (!status)
-        status = parse_framing(ret_head, ret_why);
+        status = parse_framing(ret_head, &framing, ret_why);
     if (status)
         return status;
-    unsigned hosts = find(ret_head, "Host", &host);
     *ret_why = "There has to be one Host field.";
-    if (hosts > 1 || (!hosts && ret_head->minor_version) || (hosts && !host_is_clean(host)))
+    if (framing.hosts > 1 || (!framing.hosts && ret_head->minor_version) || (framing.hosts && !is_authority(framing.host)))
         return 400;
-    if (find(ret_head, "Expect", &expect)) {
-        *ret_why = "Only 100-continue can be expected.";
-        if (!text_equal_nocase(expect, text_of("100-continue")))
-            return 417;
-        ret_head->expect_continue = ret_head->minor_version > 0;
-    }
-    ret_head->upgrade = ret_head->minor_version && find(ret_head, "Upgrade", &upgrade) && connection_has(ret_head, "upgrade");
+    *ret_why = "Only 100-continue can be expected.";
+    if (framing.expects && !text_equal_nocase(framing.expect, text_of("100-continue")))
+        return 417;
+    ret_head->expect_continue = framing.expects && ret_head->minor_version;
     return 0;
 }
 
 int http_response_parse(struct text bytes, bool to_head, struct http_head *ret_head)
 {
     struct text line;
+    struct framing framing;
     const char *why;
-    memset(ret_head, 0, sizeof *ret_head);
-    if (!take_line(&bytes, &line) || line.size < 12 || line.at[8] != ' ' || parse_version((struct text){line.at, 8}, ret_head))
+    clear(ret_head);
+    if (!take_first_line(&bytes, &line) || line.size < 12 || line.at[8] != ' ' || parse_version((struct text){line.at, 8}, ret_head))
         return -EPROTO;
-    for (int i = 9; i < 12; i++) {
-        if (line.at[i] < '0' || line.at[i] > '9')
-            return -EPROTO;
-        ret_head->status = ret_head->status * 10 + (line.at[i] - '0');
-    }
-    if (ret_head->status < 100 || (line.size > 12 && line.at[12] != ' ') || !http_field_is_clean(line))
+    if (!http_bytes_are((struct text){line.at + 9, 3}, HTTP_BYTE_DIGIT) || line.at[9] == '0' || (line.size > 12 && line.at[12] != ' ') ||
+        !http_field_is_clean(line))
         return -EPROTO;
-    if (parse_fields(bytes, ret_head, &why) || parse_framing(ret_head, &why))
+    ret_head->status = (line.at[9] - '0') * 100 + (line.at[10] - '0') * 10 + (line.at[11] - '0');
+    if (parse_fields(bytes, ret_head, &why) || parse_framing(ret_head, &framing, &why))
         return -EPROTO;
-    struct text ignored;
-    bool sized = find(ret_head, "Content-Length", &ignored) || ret_head->body == HTTP_BODY_CHUNKED;
-    if (to_head || ret_head->status < 200 || ret_head->status == 204 || ret_head->status == 304)
+    if (to_head || ret_head->status < 200 || ret_head->status == 204 || ret_head->status == 304) {
         ret_head->body = HTTP_BODY_NONE;
-    else if (!sized) {
+    } else if (!framing.lengths && !framing.codings) {
         ret_head->body = HTTP_BODY_UNTIL_CLOSE;
         ret_head->keep_alive = false;
     }
     return 0;
-}
-
-/* ---- chunked (RFC 9112 section 7.1) ---- */
-
-#define CHUNK_LINE_MAX 256
-#define TRAILERS_MAX (8 * 1024)
-
-enum { SIZE, EXTENSION_NAME, EXTENSION_VALUE, EXTENSION_TOKEN, EXTENSION_QUOTED, EXTENSION_END, SIZE_LF, DATA, DATA_CR, DATA_LF, TRAILER_START,
-       TRAILER_NAME, TRAILER_VALUE, TRAILER_LF, END_LF, DONE };
-
-static int hex_digit(char c)
-{
-    return c <= '9' ? c - '0' : (c | 32) - 'a' + 10;
-}
-
-/* Between chunk lines and data: what an end of the size line leads to. */
-static int after_extension(char c)
-{
-    return c == ';' ? EXTENSION_NAME : c == '\r' ? SIZE_LF : -EBADMSG;
-}
-
-/* One byte of anything but data. The new state, or -EBADMSG. */
-static int step(struct http_chunks *chunks, char c)
-{
-    switch (chunks->state) {
-    case SIZE:
-        if (is_hex(c)) {
-            if (++chunks->digits > 15)
-                return -EBADMSG;
-            chunks->left = chunks->left * 16 + (uint64_t)hex_digit(c);
-            return SIZE;
-        }
-        chunks->name_seen = false;
-        return chunks->digits ? after_extension(c) : -EBADMSG;
-    case EXTENSION_NAME:
-        if (is_token_char((unsigned char)c)) {
-            chunks->name_seen = true;
-            return EXTENSION_NAME;
-        }
-        if (!chunks->name_seen)
-            return -EBADMSG;
-        chunks->name_seen = false;
-        return c == '=' ? EXTENSION_VALUE : after_extension(c);
-    case EXTENSION_VALUE:
-        return c == '"' ? EXTENSION_QUOTED : is_token_char((unsigned char)c) ? EXTENSION_TOKEN : -EBADMSG;
-    case EXTENSION_TOKEN:
-        return is_token_char((unsigned char)c) ? EXTENSION_TOKEN : after_extension(c);
-    case EXTENSION_QUOTED:
-        return c == '"' ? EXTENSION_END : c >= 0x20 && c < 0x7f && c != '\\' ? EXTENSION_QUOTED : -EBADMSG;
-    case EXTENSION_END:
-        return after_extension(c);
-    case SIZE_LF:
-        chunks->line = 0;
-        return c != '\n' ? -EBADMSG : chunks->left ? DATA : TRAILER_START;
-    case DATA_CR:
-        return c == '\r' ? DATA_LF : -EBADMSG;
-    case DATA_LF:
-        chunks->digits = 0;
-        return c == '\n' ? SIZE : -EBADMSG;
-    case TRAILER_START:
-        return c == '\r' ? END_LF : is_token_char((unsigned char)c) ? TRAILER_NAME : -EBADMSG;
-    case TRAILER_NAME:
-        return c == ':' ? TRAILER_VALUE : is_token_char((unsigned char)c) ? TRAILER_NAME : -EBADMSG;
-    case TRAILER_VALUE:
-        return c == '\r' ? TRAILER_LF : (unsigned char)c >= 0x20 && c != 0x7f ? TRAILER_VALUE : c == '\t' ? TRAILER_VALUE : -EBADMSG;
-    case TRAILER_LF:
-        return c == '\n' ? TRAILER_START : -EBADMSG;
-    case END_LF:
-        return c == '\n' ? DONE : -EBADMSG;
-    default:
-        return -EBADMSG;
-    }
-}
-
-int http_chunks_feed(struct http_chunks *chunks, struct text bytes, struct buffer *out, size_t size_max, size_t *ret_used)
-{
-    size_t i = 0;
-    int result = 0;
-    while (i < bytes.size && chunks->state != DONE && !result) {
-        if (chunks->state == DATA) {
-            size_t size = bytes.size - i < chunks->left ? bytes.size - i : (size_t)chunks->left;
-            buffer_add(out, bytes.at + i, size);
-            i += size;
-            chunks->left -= size;
-            if (!chunks->left)
-                chunks->state = DATA_CR;
-            continue;
-        }
-        int next = step(chunks, bytes.at[i++]);
-        if (next < 0 || ++chunks->line > (chunks->state >= TRAILER_START ? TRAILERS_MAX : CHUNK_LINE_MAX))
-            result = -EBADMSG;
-        else if (next == DATA && chunks->left > size_max - out->size)
-            result = -EMSGSIZE;
-        if (next >= 0) {
-            if (next == SIZE && chunks->state != SIZE)
-                chunks->line = 0;
-            chunks->state = next;
-        }
-    }
-    *ret_used = i;
-    return result ? result : out->failed ? -ENOMEM : chunks->state == DONE;
 }
