@@ -157,8 +157,14 @@ static void read_frames(struct websocket *socket, struct text bytes)
         return;
     }
     socket->feed = bytes;
-    if (wslay_event_recv(socket->wslay)) {
+    int error = wslay_event_recv(socket->wslay);
+    if (error == WSLAY_ERR_NOMEM) {
         tcp_close(socket->tcp);
+        return;
+    }
+    if (error) { /* a frame that breaks the protocol; nothing can be read behind it */
+        websocket_close(socket, WS_CLOSE_PROTOCOL, "malformed frame");
+        part(socket);
         return;
     }
     if (!was_closing && !socket->closing && wslay_event_want_write(socket->wslay) && wslay_event_send(socket->wslay))
