@@ -37,14 +37,14 @@ void rate_limit_init(const char *shared)
 static struct taken {
     uint64_t hash;
     uint32_t count;
-    int64_t interval_ms, period_ms;
+    int64_t interval, period; /* ticks */
 } taken[TAKEN_MAX]; /* open addressing by hash */
 static unsigned taken_count;
 static uint64_t unsettled;
 static bool settles;
 static pthread_mutex_t taken_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static void note_taken(uint64_t hash, int64_t interval_ms, int64_t period_ms)
+static void note_taken(uint64_t hash, int64_t interval, int64_t period)
 {
     if (!__atomic_load_n(&settles, __ATOMIC_RELAXED))
         return;
@@ -54,7 +54,7 @@ static void note_taken(uint64_t hash, int64_t interval_ms, int64_t period_ms)
         if (entry->count && entry->hash != hash)
             continue;
         taken_count += entry->count == 0;
-        *entry = (struct taken){hash, entry->count + 1, interval_ms, period_ms};
+        *entry = (struct taken){hash, entry->count + 1, interval, period};
         unsettled++;
         break;
     }
@@ -70,7 +70,7 @@ uint64_t rate_limit_drain(struct buffer *out, unsigned keys_max)
         struct taken *entry = &taken[i];
         if (!entry->count)
             continue;
-        buffer_printf(out, "%" PRIx64 ":%" PRIx32 ":%" PRId64 ":%" PRId64 ",", entry->hash, entry->count, entry->interval_ms, entry->period_ms);
+        buffer_printf(out, "%" PRIx64 ":%" PRIx32 ":%" PRId64 ":%" PRId64 ",", entry->hash, entry->count, entry->interval, entry->period);
         requests += entry->count;
         entry->count = 0;
         taken_count--;
@@ -123,6 +123,37 @@ static int64_t to_ms(int64_t ticks)
     return (ticks + TICKS - 1) / TICKS;
 }
 
+/* Debts of other gateways never exceed a period: what is over is an error of the settlement, not the client's. */
+static void advance(uint64_t hash_value, int64_t count, int64_t interval, int64_t period, int64_t now_ms)
+{
+    uint64_t now = (uint64_t)now_ms * TICKS & TIME_MASK, *slot = slot_of(hash_value), word = __atomic_load_n(slot, __ATOMIC_RELAXED);
+    for (;;) {
+        bool ours = word >> TAG_SHIFT == tag_of(hash_value) && (word & TIME_MASK) > now;
+        uint64_t tat = (ours ? word & TIME_MASK : now) + (uint64_t)(count * interval), latest = now + (uint64_t)period;
+        uint64_t next = (tag_of(hash_value) << TAG_SHIFT) | (tat < latest ? tat : latest);
+        if (__atomic_compare_exchange_n(slot, &word, next, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            return;
+    }
+}
+
+void rate_limit_apply(struct text said, int64_t now_ms)
+{
+    struct text part;
+    while (text_split(&said, ',', &part)) {
+        char entry[96];
+        uint64_t hash_value;
+        uint32_t count;
+        int64_t interval, period;
+        if (!part.size || part.size >= sizeof entry)
+            continue;
+        memcpy(entry, part.at, part.size);
+        entry[part.size] = '\0';
+        if (sscanf(entry, "%" SCNx64 ":%" SCNx32 ":%" SCNd64 ":%" SCNd64, &hash_value, &count, &interval, &period) == 4 && count &&
+            count <= 1000000 && interval > 0 && interval <= period && period <= 86400000 * (int64_t)TICKS)
+            advance(hash_value, count, interval, period, now_ms);
+    }
+}
+
 /* The interval is rounded down and the period is a multiple of it, so that exactly `count` fit. */
 struct rate_answer rate_limit(const char *kind, const char *key, struct rate rate, int64_t now_ms, bool take)
 {
@@ -150,7 +181,7 @@ struct rate_answer rate_limit(const char *kind, const char *key, struct rate rat
         if (!take)
             return answer;
         if (__atomic_compare_exchange_n(slot, &word, next, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-            note_taken(value, interval, rate.period_ms);
+            note_taken(value, interval, period);
             return answer;
         }
     }
