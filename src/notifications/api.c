@@ -69,7 +69,7 @@ static FIBER_FN void list(void *context, struct http_request *request, struct ht
     if (!read_parameters(request, response, &wanted))
         return;
     struct notification *rows = arena_alloc(request->arena, (size_t)wanted.limit * sizeof *rows);
-    int count = store_page(notifications->engines.database, &wanted, rows);
+    int count = notifications_page(notifications->engines.database, &wanted, rows);
     if (count < 0) {
         problem_from_error(response, count, "listing notifications");
         return;
@@ -116,7 +116,7 @@ static FIBER_FN void read_all(void *context, struct http_request *request, struc
     int64_t up_to;
     if (!no_body(request, response))
         return;
-    int error = store_read_all(notifications->engines.database, user_id, &up_to);
+    int error = notifications_read_all(notifications->engines.database, user_id, &up_to);
     if (error) {
         problem_from_error(response, error, "marking all as read");
         return;
@@ -130,7 +130,7 @@ static FIBER_FN void unread_count(void *context, struct http_request *request, s
 {
     struct notifications *notifications = context;
     struct standing standing;
-    int error = store_standing(notifications->engines.database, request->identity.user_id, &standing);
+    int error = notifications_standing(notifications->engines.database, request->identity.user_id, &standing);
     if (error)
         problem_from_error(response, error, "counting");
     else

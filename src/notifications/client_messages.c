@@ -20,7 +20,7 @@ FIBER_FN int client_read(struct notifications *notifications, const char *user_i
     int64_t unread;
     if (!uuid_is_valid(id))
         return -ENOENT;
-    int error = store_read(notifications->engines.database, user_id, id, &changed, &unread);
+    int error = notifications_read(notifications->engines.database, user_id, id, &changed, &unread);
     if (error || !changed)
         return error;
     json_t *frame = json_make(fiber_arena(), "{s:s, s:[s]}", "type", "read", "ids", id);

@@ -93,7 +93,7 @@ static FIBER_FN int send_page(struct listener *listener)
     struct arena *arena = fiber_arena();
     struct notification *list = arena_alloc(arena, PAGE * sizeof *list);
     const struct page_wanted wanted = {.user_id = listener->user_id, .from = listener->sent, .limit = PAGE};
-    int count = store_page(listener->notifications->engines.database, &wanted, list);
+    int count = notifications_page(listener->notifications->engines.database, &wanted, list);
     for (int i = 0; i < count && listener->socket; i++) {
         json_t *frame = json_make(arena, "{s:s, s:O}", "type", "notification", "notification", list[i].json);
         struct text text = {0};
@@ -120,7 +120,7 @@ static FIBER_FN void send_count(struct listener *listener)
 {
     struct standing standing;
     listener->recount = false;
-    if (store_standing(listener->notifications->engines.database, listener->user_id, &standing) == 0)
+    if (notifications_standing(listener->notifications->engines.database, listener->user_id, &standing) == 0)
         send_unread(listener, standing.unread);
 }
 
@@ -190,7 +190,7 @@ static FIBER_FN void begin(void *arg)
 {
     struct listener *listener = arg;
     struct standing standing;
-    int error = store_standing(listener->notifications->engines.database, listener->user_id, &standing);
+    int error = notifications_standing(listener->notifications->engines.database, listener->user_id, &standing);
     if (error || !listener->socket) {
         listener_close(listener, WS_CLOSE_RESTART, "try again");
         listener->working = false;

@@ -37,7 +37,7 @@ static struct notification notification_of(struct arena *arena, const struct row
 
 /* ---- writing ---- */
 
-int store_add(struct transaction *tx, const char *user_id, const char *event_id, const struct wording *wording)
+int notifications_add(struct transaction *tx, const char *user_id, const char *event_id, const struct wording *wording)
 {
     struct rows rows;
     int error = sql_query(tx, &rows,
@@ -60,7 +60,7 @@ int store_add(struct transaction *tx, const char *user_id, const char *event_id,
     return count < 0 ? count : 0;
 }
 
-int store_forget_user(struct transaction *tx, const char *user_id)
+int notifications_forget_user(struct transaction *tx, const char *user_id)
 {
     int count = sql_run(tx,
                         "INSERT INTO recipients (user_id, last_seq, deleted) VALUES (?1, 0, 1)"
@@ -101,7 +101,7 @@ static int read_body(struct transaction *tx, void *arg)
     return error ? error : rows.count ? 0 : -ENOENT;
 }
 
-FIBER_FN int store_read(struct database *database, const char *user_id, const char *id, bool *ret_changed, int64_t *ret_unread)
+FIBER_FN int notifications_read(struct database *database, const char *user_id, const char *id, bool *ret_changed, int64_t *ret_unread)
 {
     struct read_work work = {.user_id = user_id, .id = id};
     int error = database_transact(database, read_body, &work);
@@ -125,7 +125,7 @@ static int read_all_body(struct transaction *tx, void *arg)
     return count < 0 ? count : 0;
 }
 
-FIBER_FN int store_read_all(struct database *database, const char *user_id, int64_t *ret_up_to)
+FIBER_FN int notifications_read_all(struct database *database, const char *user_id, int64_t *ret_up_to)
 {
     struct read_work work = {.user_id = user_id};
     int error = database_transact(database, read_all_body, &work);
@@ -162,7 +162,7 @@ static int page_body(struct transaction *tx, void *arg)
     return 0;
 }
 
-FIBER_FN int store_page(struct database *database, const struct page_wanted *wanted, struct notification *ret_list)
+FIBER_FN int notifications_page(struct database *database, const struct page_wanted *wanted, struct notification *ret_list)
 {
     struct page_work work = {.wanted = wanted, .list = ret_list};
     int error = database_read(database, page_body, &work);
@@ -185,7 +185,7 @@ static int standing_body(struct transaction *tx, void *arg)
     return count_unread(tx, work->user_id, &work->standing.unread);
 }
 
-FIBER_FN int store_standing(struct database *database, const char *user_id, struct standing *ret_standing)
+FIBER_FN int notifications_standing(struct database *database, const char *user_id, struct standing *ret_standing)
 {
     struct standing_work work = {.user_id = user_id};
     int error = database_read(database, standing_body, &work);
@@ -214,7 +214,7 @@ static int event_body(struct transaction *tx, void *arg)
     return count_unread(tx, work->user_id, &work->unread);
 }
 
-FIBER_FN int store_of_event(struct database *database, const char *user_id, const char *event_id, struct notification *ret_notification,
+FIBER_FN int notifications_of_event(struct database *database, const char *user_id, const char *event_id, struct notification *ret_notification,
                             int64_t *ret_unread)
 {
     struct event_work work = {.user_id = user_id, .event_id = event_id};

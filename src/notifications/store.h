@@ -7,9 +7,9 @@
 #include "notifications/rules.h"
 
 /* Inside a transaction: gives it the user's next number. A deleted user, or an event that is there already, is no error and nothing happens. */
-int store_add(struct transaction *tx, const char *user_id, const char *event_id, const struct wording *wording);
+int notifications_add(struct transaction *tx, const char *user_id, const char *event_id, const struct wording *wording);
 /* Inside a transaction: the user is gone, and with it the log. */
-int store_forget_user(struct transaction *tx, const char *user_id);
+int notifications_forget_user(struct transaction *tx, const char *user_id);
 
 struct notification {
     int64_t seq;
@@ -23,19 +23,19 @@ struct page_wanted {
     int limit;
 };
 /* ret_list has room for `limit`; its rows belong to the fiber's arena. The count, or negative. */
-FIBER_FN int store_page(struct database *database, const struct page_wanted *wanted, struct notification *ret_list);
+FIBER_FN int notifications_page(struct database *database, const struct page_wanted *wanted, struct notification *ret_list);
 
 struct standing {
     int64_t last_seq, unread;
 };
-FIBER_FN int store_standing(struct database *database, const char *user_id, struct standing *ret_standing);
+FIBER_FN int notifications_standing(struct database *database, const char *user_id, struct standing *ret_standing);
 /* What the event became, and how many are unread now. 0; -ENOENT: it became nothing. */
-FIBER_FN int store_of_event(struct database *database, const char *user_id, const char *event_id, struct notification *ret_notification,
+FIBER_FN int notifications_of_event(struct database *database, const char *user_id, const char *event_id, struct notification *ret_notification,
                             int64_t *ret_unread);
 
 /* Marks one as read. -ENOENT: there is none. ret_changed: it was unread until now. */
-FIBER_FN int store_read(struct database *database, const char *user_id, const char *id, bool *ret_changed, int64_t *ret_unread);
+FIBER_FN int notifications_read(struct database *database, const char *user_id, const char *id, bool *ret_changed, int64_t *ret_unread);
 /* Marks all up to the last as read. */
-FIBER_FN int store_read_all(struct database *database, const char *user_id, int64_t *ret_up_to);
+FIBER_FN int notifications_read_all(struct database *database, const char *user_id, int64_t *ret_up_to);
 
 #endif

@@ -23,11 +23,11 @@ static int on_fact(struct transaction *tx, void *context, const struct event *ev
     if (!user_id || !uuid_is_valid(user_id))
         return -EBADMSG;
     if (strcmp(event->type, EVENT_USER_DELETED) == 0)
-        return store_forget_user(tx, user_id);
+        return notifications_forget_user(tx, user_id);
     int error = wording_of(transaction_arena(tx), event, &wording);
     if (error == -ENOENT)
         return 0;
-    return error ? error : store_add(tx, user_id, event->id, &wording);
+    return error ? error : notifications_add(tx, user_id, event->id, &wording);
 }
 
 /* What a function asked to say. */
@@ -38,7 +38,7 @@ static int on_request(struct transaction *tx, void *context, const struct event 
     if (error || !uuid_is_valid(request.user_id))
         return -EBADMSG;
     const struct wording wording = {.type = request.type, .title = request.title, .body = request.body, .data = request.data};
-    return store_add(tx, request.user_id, event->id, &wording);
+    return notifications_add(tx, request.user_id, event->id, &wording);
 }
 
 static FIBER_FN void on_committed(void *context, const struct event *event)
@@ -47,7 +47,7 @@ static FIBER_FN void on_committed(void *context, const struct event *event)
     const char *user_id = user_of(event);
     struct notification notification;
     int64_t unread;
-    if (store_of_event(notifications->engines.database, user_id, event->id, &notification, &unread))
+    if (notifications_of_event(notifications->engines.database, user_id, event->id, &notification, &unread))
         return; /* nothing was said about it, or the sockets' own look at the log will find it */
     json_t *frame = json_make(fiber_arena(), "{s:s, s:O}", "type", "notification", "notification", notification.json);
     push_publish(notifications->engines.cache, user_id, notification.seq, unread, frame);

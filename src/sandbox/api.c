@@ -76,7 +76,7 @@ static FIBER_FN void create_charge(void *context, struct http_request *request, 
         return;
     enum charge_outcome outcome;
     json_t *charge;
-    int error = store_charge(sandbox->database, &order, &outcome, &charge);
+    int error = sandbox_charge(sandbox->database, &order, &outcome, &charge);
     if (error) {
         problem_from_error(response, error, "charging");
         return;
@@ -93,7 +93,7 @@ static FIBER_FN void list_charges(void *context, struct http_request *request, s
     const char *key = http_query(request, "key");
     if (!request_page(request, response, &page))
         return;
-    int error = store_charges(sandbox->database, key, page.cursor, page.limit, &list);
+    int error = sandbox_charges(sandbox->database, key, page.cursor, page.limit, &list);
     if (error) {
         problem_from_error(response, error, "listing charges");
         return;
@@ -115,7 +115,7 @@ static FIBER_FN void cancel_key(void *context, struct http_request *request, str
     fields_done(&fields);
     if (problem_errors_answer(&errors, response))
         return;
-    int error = store_cancel(sandbox->database, key, &charge);
+    int error = sandbox_cancel(sandbox->database, key, &charge);
     if (error)
         problem_from_error(response, error, "cancelling a key");
     else
@@ -136,7 +136,7 @@ static FIBER_FN void create_refund(void *context, struct http_request *request, 
     fields_done(&fields);
     if (problem_errors_answer(&errors, response))
         return;
-    int error = store_refund(sandbox->database, key, charge_id, amount_minor, &refund);
+    int error = sandbox_refund(sandbox->database, key, charge_id, amount_minor, &refund);
     if (error == -ENOENT)
         problem_not_found(response);
     else if (error == -EDOM)

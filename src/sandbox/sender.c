@@ -100,7 +100,7 @@ static FIBER_FN bool send_batch(struct sender *sender, const struct callback *li
             log_debug("callback not taken", "{s:i}", "result", status);
             return false;
         }
-        if (store_callback_done(sender->database, list[i].id))
+        if (sandbox_callback_done(sender->database, list[i].id))
             return false;
     }
     return true;
@@ -121,7 +121,7 @@ static FIBER_FN void run(void *arg)
     while (!sender->stopping) {
         struct callback list[BATCH];
         arena_reset(fiber_arena());
-        int count = store_callbacks(sender->database, list, BATCH);
+        int count = sandbox_callbacks(sender->database, list, BATCH);
         bool sent = count > 0 && send_batch(sender, list, count);
         if (!sender->stopping && (count < BATCH || !sent))
             pause_until_woken(sender);

@@ -118,7 +118,7 @@ static int charge_body(struct transaction *tx, void *arg)
     return 0;
 }
 
-FIBER_FN int store_charge(struct database *database, const struct charge_order *order, enum charge_outcome *ret_outcome,
+FIBER_FN int sandbox_charge(struct database *database, const struct charge_order *order, enum charge_outcome *ret_outcome,
                           json_t **ret_charge)
 {
     struct charge_work work = {.order = order};
@@ -145,7 +145,7 @@ static int cancel_body(struct transaction *tx, void *arg)
     return count < 0 ? count : find_charge(tx, work->key, &work->charge);
 }
 
-FIBER_FN int store_cancel(struct database *database, const char *key, json_t **ret_charge)
+FIBER_FN int sandbox_cancel(struct database *database, const char *key, json_t **ret_charge)
 {
     struct cancel_work work = {.key = key};
     int error = database_transact(database, cancel_body, &work);
@@ -206,7 +206,7 @@ static int refund_body(struct transaction *tx, void *arg)
     return insert_refund(tx, work);
 }
 
-FIBER_FN int store_refund(struct database *database, const char *key, const char *charge_id, int64_t amount_minor, json_t **ret_refund)
+FIBER_FN int sandbox_refund(struct database *database, const char *key, const char *charge_id, int64_t amount_minor, json_t **ret_refund)
 {
     struct refund_work work = {.key = key, .charge_id = charge_id, .amount_minor = amount_minor};
     int error = database_transact(database, refund_body, &work);
@@ -239,7 +239,7 @@ static int list_body(struct transaction *tx, void *arg)
     return 0;
 }
 
-FIBER_FN int store_charges(struct database *database, const char *key, const char *cursor, int limit, json_t **ret_list)
+FIBER_FN int sandbox_charges(struct database *database, const char *key, const char *cursor, int limit, json_t **ret_list)
 {
     struct list_work work = {.key = key, .cursor = cursor, .limit = limit};
     int error = database_read(database, list_body, &work);
@@ -267,7 +267,7 @@ static int callbacks_body(struct transaction *tx, void *arg)
     return 0;
 }
 
-FIBER_FN int store_callbacks(struct database *database, struct callback *ret_list, unsigned room)
+FIBER_FN int sandbox_callbacks(struct database *database, struct callback *ret_list, unsigned room)
 {
     struct callbacks_work work = {.list = ret_list, .room = room};
     int error = database_read(database, callbacks_body, &work);
@@ -282,7 +282,7 @@ static int callback_done_body(struct transaction *tx, void *arg)
     return count < 0 ? count : 0;
 }
 
-FIBER_FN int store_callback_done(struct database *database, const char *id)
+FIBER_FN int sandbox_callback_done(struct database *database, const char *id)
 {
     return database_transact(database, callback_done_body, (void *)id);
 }

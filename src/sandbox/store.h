@@ -22,21 +22,21 @@ enum charge_outcome {
 };
 
 /* ret_charge: the JSON of CHARGE_DONE. A callback is queued with a new charge whose method answers. */
-FIBER_FN int store_charge(struct database *database, const struct charge_order *order, enum charge_outcome *ret_outcome,
+FIBER_FN int sandbox_charge(struct database *database, const struct charge_order *order, enum charge_outcome *ret_outcome,
                           json_t **ret_charge);
 /* Makes sure that the key will never be charged; ret_charge is the charge that was there before, or NULL. */
-FIBER_FN int store_cancel(struct database *database, const char *key, json_t **ret_charge);
+FIBER_FN int sandbox_cancel(struct database *database, const char *key, json_t **ret_charge);
 /* ret_refund NULL with -ENOENT (no such charge that succeeded) or -EDOM (more than is left). The same key gives the same refund. */
-FIBER_FN int store_refund(struct database *database, const char *key, const char *charge_id, int64_t amount_minor, json_t **ret_refund);
+FIBER_FN int sandbox_refund(struct database *database, const char *key, const char *charge_id, int64_t amount_minor, json_t **ret_refund);
 /* Newest first, before the id `cursor` ("": from the start); with a key only that one. */
-FIBER_FN int store_charges(struct database *database, const char *key, const char *cursor, int limit, json_t **ret_list);
+FIBER_FN int sandbox_charges(struct database *database, const char *key, const char *cursor, int limit, json_t **ret_list);
 
 struct callback {
     const char *id;
     struct text body;
 };
 /* The oldest that wait, up to `room`, in the fiber's arena: their count, or negative. */
-FIBER_FN int store_callbacks(struct database *database, struct callback *ret_list, unsigned room);
-FIBER_FN int store_callback_done(struct database *database, const char *id);
+FIBER_FN int sandbox_callbacks(struct database *database, struct callback *ret_list, unsigned room);
+FIBER_FN int sandbox_callback_done(struct database *database, const char *id);
 
 #endif
