@@ -45,7 +45,7 @@ static int read_prices(struct transaction *tx, void *arg)
     for (unsigned i = 0; i < read->basket->count; i++) {
         struct line *line = &read->basket->lines[i];
         struct product product;
-        int code = store_product(tx, line->sku, &product);
+        int code = orders_store_product(tx, line->sku, &product);
         if (code < 0)
             return code == -ENOENT ? 0 : code;
         line->name = product.name;
@@ -117,7 +117,7 @@ struct order_read {
 static int read_order(struct transaction *tx, void *arg)
 {
     struct order_read *read = arg;
-    return store_order(tx, read->id, false, &read->order);
+    return orders_store_order(tx, read->id, false, &read->order);
 }
 
 static bool may_see(const struct http_request *request, const struct order *order)
@@ -149,7 +149,7 @@ struct list_read {
 static int read_list(struct transaction *tx, void *arg)
 {
     struct list_read *read = arg;
-    return store_orders(tx, &read->filter, &read->list, &read->count);
+    return orders_store_orders(tx, &read->filter, &read->list, &read->count);
 }
 
 FIBER_FN void orders_list(void *context, struct http_request *request, struct http_response *response)
@@ -219,7 +219,7 @@ static int move_keyed(struct transaction *tx, void *arg, struct http_response *a
 {
     struct moving *moving = arg;
     struct order order;
-    int code = store_order(tx, moving->id, true, &order);
+    int code = orders_store_order(tx, moving->id, true, &order);
     if (code == -ENOENT || (code == 0 && moving->user_id && strcmp(order.user_id, moving->user_id) != 0)) {
         problem_not_found(answer);
         return 0;

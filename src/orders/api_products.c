@@ -22,7 +22,7 @@ struct page_read {
 static int read_page(struct transaction *tx, void *arg)
 {
     struct page_read *read = arg;
-    return store_products(tx, read->cursor, read->limit, &read->list, &read->count);
+    return orders_store_products(tx, read->cursor, read->limit, &read->list, &read->count);
 }
 
 FIBER_FN void products_list(void *context, struct http_request *request, struct http_response *response)
@@ -51,7 +51,7 @@ struct product_read {
 static int read_product(struct transaction *tx, void *arg)
 {
     struct product_read *read = arg;
-    return store_product(tx, read->sku, &read->product);
+    return orders_store_product(tx, read->sku, &read->product);
 }
 
 /* The path's sku in the arena; one that no product can have is not found. */
@@ -88,7 +88,7 @@ static int create(struct transaction *tx, void *arg, struct http_response *answe
     char id[UUID_SIZE];
     uuid_make(id);
     product->id = id;
-    int code = store_product_insert(tx, product);
+    int code = orders_store_product_insert(tx, product);
     product->id = NULL;
     if (code == -EEXIST) {
         problem(answer, 409, "conflict", "There is a product with this sku.");
@@ -136,8 +136,8 @@ struct product_change {
 static int change_product(struct transaction *tx, void *arg)
 {
     struct product_change *work = arg;
-    int code = store_product_update(tx, &work->change);
-    return code < 0 ? code : store_product(tx, work->change.sku, &work->product);
+    int code = orders_store_product_update(tx, &work->change);
+    return code < 0 ? code : orders_store_product(tx, work->change.sku, &work->product);
 }
 
 FIBER_FN void products_change(void *context, struct http_request *request, struct http_response *response)

@@ -106,7 +106,7 @@ static int give_back(struct transaction *tx, const struct basket *basket, unsign
 {
     int code = 0;
     for (unsigned i = 0; i < taken && code == 0; i++)
-        code = store_stock_give(tx, basket->sorted[i]->sku, basket->sorted[i]->quantity);
+        code = orders_store_stock_give(tx, basket->sorted[i]->sku, basket->sorted[i]->quantity);
     return code;
 }
 
@@ -118,7 +118,7 @@ static int refuse_lines(struct transaction *tx, const struct basket *basket, str
     for (unsigned i = 0; i < basket->count; i++) {
         const struct line *line = &basket->lines[i];
         struct product product;
-        int code = store_product(tx, line->sku, &product);
+        int code = orders_store_product(tx, line->sku, &product);
         if (code == -ENOENT)
             problem_errors_add(&unknown, arena_printf(answer->arena, "/items/%u/sku", i), "There is no such product.");
         else if (code < 0)
@@ -140,7 +140,7 @@ static int refuse_lines(struct transaction *tx, const struct basket *basket, str
 static int take_stock(struct transaction *tx, const struct basket *basket, struct http_response *answer)
 {
     for (unsigned i = 0; i < basket->count; i++) {
-        int code = store_stock_take(tx, basket->sorted[i]);
+        int code = orders_store_stock_take(tx, basket->sorted[i]);
         if (code < 0)
             return code;
         if (code == 0) {

@@ -18,14 +18,14 @@ static const struct product products[] = {
 int demo_fill(struct transaction *tx, void *unused)
 {
     bool exist;
-    int code = store_products_exist(tx, &exist);
+    int code = orders_store_products_exist(tx, &exist);
     for (size_t i = sizeof products / sizeof *products; code == 0 && !exist && i-- > 0;) {
         char id[UUID_SIZE];
         struct product product = products[i];
         uuid_make(id);
         product.id = id;
         product.currency = "EUR";
-        code = store_product_insert(tx, &product);
+        code = orders_store_product_insert(tx, &product);
     }
     return code;
 }

@@ -31,7 +31,7 @@ struct old_orders {
 static int find_old(struct transaction *tx, void *arg)
 {
     struct old_orders *old = arg;
-    return store_orders_unpaid(tx, old->before_wall_ms, AT_ONCE, &old->ids);
+    return orders_store_orders_unpaid(tx, old->before_wall_ms, AT_ONCE, &old->ids);
 }
 
 static FIBER_FN void round_of(void *arg)

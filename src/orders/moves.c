@@ -146,7 +146,7 @@ int order_begin(struct transaction *tx, struct order *order, const struct cause 
     order->sequence = 1;
     order->history = print_history(transaction_arena(tx), NULL, order->status, now, NULL);
     begin_payment(tx, order, order->payment.method, now);
-    int code = store_order_insert(tx, order);
+    int code = orders_store_order_insert(tx, order);
     if (code == 0)
         code = request_charge(tx, order, cause);
     if (code == 0)
@@ -168,7 +168,7 @@ int order_mark(struct transaction *tx, struct order *order, enum order_status st
 {
     move(tx, order, status, cause);
     order->sequence++;
-    int code = store_order_save(tx, order);
+    int code = orders_store_order_save(tx, order);
     return code < 0 ? code : announce(tx, order, cause);
 }
 
@@ -176,7 +176,7 @@ int order_pay_again(struct transaction *tx, struct order *order, const char *met
 {
     move(tx, order, ORDER_PENDING_PAYMENT, cause);
     begin_payment(tx, order, method, order->updated_at);
-    int code = store_order_save(tx, order);
+    int code = orders_store_order_save(tx, order);
     return code < 0 ? code : request_charge(tx, order, cause);
 }
 
@@ -194,7 +194,7 @@ static int give_stock_back(struct transaction *tx, const struct order *order)
     }
     lines_sort(sorted, count);
     for (unsigned i = 0; i < count && code == 0; i++)
-        code = store_stock_give(tx, sorted[i]->sku, sorted[i]->quantity);
+        code = orders_store_stock_give(tx, sorted[i]->sku, sorted[i]->quantity);
     return code;
 }
 

@@ -40,7 +40,7 @@ static FIBER_FN int begin(struct orders *orders, const struct service_engines *e
     int code = settings_flag("demo") ? database_transact(orders->database, demo_fill, NULL) : 0;
     if (code < 0)
         return err_set(err, code, "cannot fill the catalogue of the demonstration");
-    code = workers_begin(orders, engines, err);
+    code = orders_workers_begin(orders, engines, err);
     if (code < 0)
         return code;
     code = expiry_start(orders->database, &orders->expiry);

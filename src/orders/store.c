@@ -24,7 +24,7 @@ static struct product product_of(const struct rows *rows, unsigned row)
     };
 }
 
-int store_product_insert(struct transaction *tx, const struct product *product)
+int orders_store_product_insert(struct transaction *tx, const struct product *product)
 {
     int code = sql_run(tx,
                        "INSERT INTO products (sku, id, name, description, unit_price, currency, stock, created_at) "
@@ -34,7 +34,7 @@ int store_product_insert(struct transaction *tx, const struct product *product)
     return code < 0 ? code : code == 0 ? -EEXIST : 0;
 }
 
-int store_product(struct transaction *tx, const char *sku, struct product *ret_product)
+int orders_store_product(struct transaction *tx, const char *sku, struct product *ret_product)
 {
     struct rows rows;
     int code = sql_query(tx, &rows, "SELECT " PRODUCT_COLUMNS " FROM products WHERE sku = ?1", "t", sku);
@@ -46,7 +46,7 @@ int store_product(struct transaction *tx, const char *sku, struct product *ret_p
     return 0;
 }
 
-int store_product_update(struct transaction *tx, const struct product *change)
+int orders_store_product_update(struct transaction *tx, const struct product *change)
 {
     int code = sql_run(tx,
                        "UPDATE products SET name = coalesce(?2, name), description = coalesce(?3, description), "
@@ -56,7 +56,7 @@ int store_product_update(struct transaction *tx, const struct product *change)
     return code < 0 ? code : code == 0 ? -ENOENT : 0;
 }
 
-int store_products(struct transaction *tx, const char *cursor, int limit, struct product **ret_list, unsigned *ret_count)
+int orders_store_products(struct transaction *tx, const char *cursor, int limit, struct product **ret_list, unsigned *ret_count)
 {
     struct rows rows;
     int code = sql_query(tx, &rows, "SELECT " PRODUCT_COLUMNS " FROM products WHERE id < ?1 ORDER BY id DESC LIMIT ?2", "ti", cursor,
@@ -69,7 +69,7 @@ int store_products(struct transaction *tx, const char *cursor, int limit, struct
     return 0;
 }
 
-int store_products_exist(struct transaction *tx, bool *ret_exist)
+int orders_store_products_exist(struct transaction *tx, bool *ret_exist)
 {
     struct rows rows;
     int code = sql_query(tx, &rows, "SELECT 1 FROM products LIMIT 1", "");
@@ -77,7 +77,7 @@ int store_products_exist(struct transaction *tx, bool *ret_exist)
     return code;
 }
 
-int store_stock_take(struct transaction *tx, struct line *line)
+int orders_store_stock_take(struct transaction *tx, struct line *line)
 {
     struct rows rows;
     int code = sql_query(tx, &rows,
@@ -91,7 +91,7 @@ int store_stock_take(struct transaction *tx, struct line *line)
     return 1;
 }
 
-int store_stock_give(struct transaction *tx, const char *sku, int64_t quantity)
+int orders_store_stock_give(struct transaction *tx, const char *sku, int64_t quantity)
 {
     int code = sql_run(tx, "UPDATE products SET stock = stock + ?2 WHERE sku = ?1", "ti", sku, quantity);
     return code < 0 ? code : 0;
@@ -131,7 +131,7 @@ static struct order order_of(const struct rows *rows, unsigned row)
     return order;
 }
 
-int store_order_insert(struct transaction *tx, const struct order *order)
+int orders_store_order_insert(struct transaction *tx, const struct order *order)
 {
     return sql_send(tx,
                     "INSERT INTO orders (" ORDER_COLUMNS ") "
@@ -142,7 +142,7 @@ int store_order_insert(struct transaction *tx, const struct order *order)
                     order->payment.updated_at, order->created_at, order->updated_at);
 }
 
-int store_order(struct transaction *tx, const char *id, bool lock, struct order *ret_order)
+int orders_store_order(struct transaction *tx, const char *id, bool lock, struct order *ret_order)
 {
     static const char sql[] = "SELECT " ORDER_COLUMNS " FROM orders WHERE id = ?1";
     struct rows rows;
@@ -155,7 +155,7 @@ int store_order(struct transaction *tx, const char *id, bool lock, struct order 
     return 0;
 }
 
-int store_order_save(struct transaction *tx, const struct order *order)
+int orders_store_order_save(struct transaction *tx, const struct order *order)
 {
     return sql_send(tx,
                     "UPDATE orders SET status = ?2, history = ?3, sequence = ?4, payment_id = ?5, payment_method = ?6, payment_status = ?7, "
@@ -181,7 +181,7 @@ static int query_orders(struct transaction *tx, const struct order_filter *filte
     return sql_query(tx, rows, ORDERS_WHERE(""), "ti", filter->cursor, limit);
 }
 
-int store_orders(struct transaction *tx, const struct order_filter *filter, struct order **ret_list, unsigned *ret_count)
+int orders_store_orders(struct transaction *tx, const struct order_filter *filter, struct order **ret_list, unsigned *ret_count)
 {
     struct rows rows;
     int code = query_orders(tx, filter, &rows);
@@ -193,7 +193,7 @@ int store_orders(struct transaction *tx, const struct order_filter *filter, stru
     return 0;
 }
 
-int store_orders_unpaid(struct transaction *tx, int64_t before_wall_ms, int limit, struct rows *ret_ids)
+int orders_store_orders_unpaid(struct transaction *tx, int64_t before_wall_ms, int limit, struct rows *ret_ids)
 {
     return sql_query(tx, ret_ids,
                      "SELECT id FROM orders WHERE status IN ('pending_payment', 'payment_failed') AND created_at <= ?1 "
@@ -201,7 +201,7 @@ int store_orders_unpaid(struct transaction *tx, int64_t before_wall_ms, int limi
                      "ii", before_wall_ms, (int64_t)limit);
 }
 
-int store_orders_unpaid_of(struct transaction *tx, const char *user_id, struct rows *ret_ids)
+int orders_store_orders_unpaid_of(struct transaction *tx, const char *user_id, struct rows *ret_ids)
 {
     return sql_query(tx, ret_ids,
                      "SELECT id FROM orders WHERE user_id = ?1 AND status IN ('pending_payment', 'payment_failed') ORDER BY id", "t",

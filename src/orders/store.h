@@ -29,24 +29,24 @@ struct order {
 };
 
 /* -EEXIST when the sku is taken. */
-int store_product_insert(struct transaction *tx, const struct product *product);
+int orders_store_product_insert(struct transaction *tx, const struct product *product);
 /* -ENOENT when there is none. */
-int store_product(struct transaction *tx, const char *sku, struct product *ret_product);
+int orders_store_product(struct transaction *tx, const char *sku, struct product *ret_product);
 /* NULL and negative numbers leave a member as it is. -ENOENT. */
-int store_product_update(struct transaction *tx, const struct product *change);
+int orders_store_product_update(struct transaction *tx, const struct product *change);
 /* Newest first, before the id `cursor`. */
-int store_products(struct transaction *tx, const char *cursor, int limit, struct product **ret_list, unsigned *ret_count);
-int store_products_exist(struct transaction *tx, bool *ret_exist);
+int orders_store_products(struct transaction *tx, const char *cursor, int limit, struct product **ret_list, unsigned *ret_count);
+int orders_store_products_exist(struct transaction *tx, bool *ret_exist);
 
 /* Takes `line->quantity` off the stock and fills in name, price and currency: 1; or 0 and nothing is taken; or negative. */
-int store_stock_take(struct transaction *tx, struct line *line);
-int store_stock_give(struct transaction *tx, const char *sku, int64_t quantity);
+int orders_store_stock_take(struct transaction *tx, struct line *line);
+int orders_store_stock_give(struct transaction *tx, const char *sku, int64_t quantity);
 
-int store_order_insert(struct transaction *tx, const struct order *order);
+int orders_store_order_insert(struct transaction *tx, const struct order *order);
 /* -ENOENT. With `lock` for the rest of the transaction. */
-int store_order(struct transaction *tx, const char *id, bool lock, struct order *ret_order);
+int orders_store_order(struct transaction *tx, const char *id, bool lock, struct order *ret_order);
 /* Writes status, history, sequence, payment and updated_at. */
-int store_order_save(struct transaction *tx, const struct order *order);
+int orders_store_order_save(struct transaction *tx, const struct order *order);
 
 struct order_filter {
     const char *user_id; /* NULL: everybody's */
@@ -55,11 +55,11 @@ struct order_filter {
     int limit;
 };
 /* Newest first. */
-int store_orders(struct transaction *tx, const struct order_filter *filter, struct order **ret_list, unsigned *ret_count);
+int orders_store_orders(struct transaction *tx, const struct order_filter *filter, struct order **ret_list, unsigned *ret_count);
 /* Ids of unpaid orders made before a time, oldest first. */
-int store_orders_unpaid(struct transaction *tx, int64_t before_wall_ms, int limit, struct rows *ret_ids);
+int orders_store_orders_unpaid(struct transaction *tx, int64_t before_wall_ms, int limit, struct rows *ret_ids);
 /* Ids of a user's unpaid orders. */
-int store_orders_unpaid_of(struct transaction *tx, const char *user_id, struct rows *ret_ids);
+int orders_store_orders_unpaid_of(struct transaction *tx, const char *user_id, struct rows *ret_ids);
 
 /* Greater than every id: the cursor of a first page. */
 #define ID_LAST "ffffffff-ffff-ffff-ffff-ffffffffffff"

@@ -48,7 +48,7 @@ static int settle_charge(struct transaction *tx, struct order *order, bool is_la
     case CHARGE_SAYS_NOTHING:
         break;
     }
-    return code == 0 && is_noted ? store_order_save(tx, order) : code;
+    return code == 0 && is_noted ? orders_store_order_save(tx, order) : code;
 }
 
 int on_payment_processed(struct transaction *tx, void *context, const struct event *event, const struct queue_message *message)
@@ -57,20 +57,20 @@ int on_payment_processed(struct transaction *tx, void *context, const struct eve
     struct order order;
     if (strcmp(event->type, EVENT_PAYMENT_PROCESSED) != 0 || payment_processed_decode(event->data, &processed) < 0)
         return -EBADMSG;
-    int code = store_order(tx, processed.order_id, true, &order);
+    int code = orders_store_order(tx, processed.order_id, true, &order);
     if (code < 0)
         return code == -ENOENT ? -EBADMSG : code;
     bool is_latest = strcmp(order.payment.id, processed.payment_id) == 0;
     bool is_noted = is_latest && note_payment(&order, &processed, event);
     if (strcmp(processed.action, "charge") == 0)
         return settle_charge(tx, &order, is_latest, is_noted, &processed, event);
-    return is_noted ? store_order_save(tx, &order) : 0;
+    return is_noted ? orders_store_order_save(tx, &order) : 0;
 }
 
 static int cancel_unpaid(struct transaction *tx, const char *id, const struct cause *cause)
 {
     struct order order;
-    int code = store_order(tx, id, true, &order);
+    int code = orders_store_order(tx, id, true, &order);
     if (code < 0)
         return code == -ENOENT ? 0 : code;
     if (order.status != ORDER_PENDING_PAYMENT && order.status != ORDER_PAYMENT_FAILED)
@@ -87,7 +87,7 @@ int on_user_event(struct transaction *tx, void *context, const struct event *eve
     if (!user_id || !uuid_is_valid(user_id))
         return -EBADMSG;
     struct cause cause = cause_of(event, "the account was deleted");
-    int code = store_orders_unpaid_of(tx, user_id, &ids);
+    int code = orders_store_orders_unpaid_of(tx, user_id, &ids);
     for (unsigned i = 0; code == 0 && i < ids.count; i++)
         code = cancel_unpaid(tx, rows_text(&ids, i, 0), &cause);
     return code;
@@ -99,7 +99,7 @@ int expire_order(struct transaction *tx, void *id)
     return cancel_unpaid(tx, id, &cause);
 }
 
-int workers_begin(struct orders *orders, const struct service_engines *engines, struct err *err)
+int orders_workers_begin(struct orders *orders, const struct service_engines *engines, struct err *err)
 {
     static const char *const topics[] = {TOPIC_USERS, NULL};
     const struct event_handler processed = {.name = "orders.payment-processed", .effect = on_payment_processed, .context = orders};

@@ -6,7 +6,7 @@
 #include "orders/service.h"
 
 /* Starts the consumers of order.payment.processed and of user-events. 0 or negative with one line. */
-int workers_begin(struct orders *orders, const struct service_engines *engines, struct err *err);
+int orders_workers_begin(struct orders *orders, const struct service_engines *engines, struct err *err);
 
 /* The effects, for tests. */
 int on_payment_processed(struct transaction *tx, void *context, const struct event *event, const struct queue_message *message);

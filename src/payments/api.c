@@ -50,7 +50,7 @@ struct payment_read {
 static int read_payment(struct transaction *tx, void *arg)
 {
     struct payment_read *read = arg;
-    return store_payment(tx, read->id, false, &read->payment);
+    return payments_store_payment(tx, read->id, false, &read->payment);
 }
 
 FIBER_FN void payments_get(void *context, struct http_request *request, struct http_response *response)
@@ -77,7 +77,7 @@ struct list_read {
 static int read_list(struct transaction *tx, void *arg)
 {
     struct list_read *read = arg;
-    return store_payments(tx, &read->filter, &read->list, &read->count);
+    return payments_store_payments(tx, &read->filter, &read->list, &read->count);
 }
 
 static void respond_list(struct http_request *request, struct http_response *response, const struct list_read *read)
@@ -169,8 +169,8 @@ struct ledger_read {
 static int read_ledger(struct transaction *tx, void *arg)
 {
     struct ledger_read *read = arg;
-    int code = store_ledger_balances(tx, &read->balances);
-    return code < 0 ? code : store_ledger_faults(tx, &read->unbalanced, &read->difference);
+    int code = payments_store_ledger_balances(tx, &read->balances);
+    return code < 0 ? code : payments_store_ledger_faults(tx, &read->unbalanced, &read->difference);
 }
 
 /* One sum per currency: rows come sorted by it. True when all are zero. */

@@ -48,7 +48,7 @@ static int is_open(struct transaction *tx, const struct news *news)
     struct refund refund;
     if (!news->key)
         return 0;
-    int code = news->is_refund ? store_refund(tx, news->key, &refund) : store_payment(tx, news->key, false, &payment);
+    int code = news->is_refund ? payments_store_refund(tx, news->key, &refund) : payments_store_payment(tx, news->key, false, &payment);
     if (code < 0)
         return code == -ENOENT ? 0 : code;
     int64_t amount_minor = news->is_refund ? refund.amount_minor : payment.amount_minor;
@@ -67,7 +67,7 @@ int callback_store(struct transaction *tx, void *arg)
     int open = is_open(tx, &news);
     if (open < 0)
         return open;
-    int code = store_event_insert(tx, event->provider, event->id, event->body, !open);
+    int code = payments_store_event_insert(tx, event->provider, event->id, event->body, !open);
     event->is_new = code == 1;
     event->is_open = event->is_new && open;
     return code < 0 ? code : 0;
@@ -130,12 +130,12 @@ static int handle(struct transaction *tx, void *arg)
     int open = is_open(tx, &news);
     if (open > 0)
         open = news.is_refund ? refund_settle(tx, news.key, &news.answer, NULL) : charge_settle(tx, news.key, &news.answer, NULL);
-    return open < 0 ? open : store_event_handled(tx, handling->provider, handling->id);
+    return open < 0 ? open : payments_store_event_handled(tx, handling->provider, handling->id);
 }
 
 static int read_new(struct transaction *tx, void *ret_rows)
 {
-    return store_events_new(tx, ret_rows);
+    return payments_store_events_new(tx, ret_rows);
 }
 
 FIBER_FN void callbacks_handle(struct database *database)

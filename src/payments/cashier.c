@@ -69,13 +69,13 @@ struct delay {
 static int delay_charge(struct transaction *tx, void *arg)
 {
     const struct delay *delay = arg;
-    return store_payment_postpone(tx, delay->id, delay->is_unknown, delay->due_at);
+    return payments_store_payment_postpone(tx, delay->id, delay->is_unknown, delay->due_at);
 }
 
 static int delay_refund(struct transaction *tx, void *arg)
 {
     const struct delay *delay = arg;
-    return store_refund_postpone(tx, delay->id, delay->due_at);
+    return payments_store_refund_postpone(tx, delay->id, delay->due_at);
 }
 
 static bool is_final(enum provider_verdict verdict)
@@ -130,8 +130,8 @@ struct refund_read {
 static int read_refund(struct transaction *tx, void *arg)
 {
     struct refund_read *read = arg;
-    int code = store_refund(tx, read->id, &read->refund);
-    return code < 0 ? code : store_payment(tx, read->refund.payment_id, false, &read->payment);
+    int code = payments_store_refund(tx, read->id, &read->refund);
+    return code < 0 ? code : payments_store_payment(tx, read->refund.payment_id, false, &read->payment);
 }
 
 static FIBER_FN struct provider_answer give_back(const struct cashier *cashier, const struct refund_read *read)
@@ -253,13 +253,13 @@ struct claim {
 static int claim_due(struct transaction *tx, void *arg)
 {
     struct claim *claim = arg;
-    int code = store_payments_claim(tx, claim->now, claim->next_due_at, &claim->payments, &claim->payment_count);
-    return code < 0 ? code : store_refunds_claim(tx, claim->now, claim->next_due_at, &claim->refunds, &claim->refund_count);
+    int code = payments_store_payments_claim(tx, claim->now, claim->next_due_at, &claim->payments, &claim->payment_count);
+    return code < 0 ? code : payments_store_refunds_claim(tx, claim->now, claim->next_due_at, &claim->refunds, &claim->refund_count);
 }
 
 static int read_next_due(struct transaction *tx, void *ret_due_at)
 {
-    return store_next_due(tx, ret_due_at);
+    return payments_store_next_due(tx, ret_due_at);
 }
 
 static FIBER_FN void round_of(void *arg)
@@ -282,7 +282,7 @@ static FIBER_FN void round_of(void *arg)
 
 static int make_due(struct transaction *tx, void *unused)
 {
-    return store_make_due(tx);
+    return payments_store_make_due(tx);
 }
 
 static FIBER_FN void run(void *arg)

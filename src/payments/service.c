@@ -35,7 +35,7 @@ static FIBER_FN int begin(struct payments *payments, const struct service_engine
     code = cashier_start(payments->database, payments->provider, &payments->cashier);
     if (code < 0)
         return err_set(err, code, "cannot start the cashier");
-    return workers_begin(payments, engines, err);
+    return payments_workers_begin(payments, engines, err);
 }
 
 static FIBER_FN int start(struct service_engines *engines, void **ret_context, struct err *err)

@@ -86,7 +86,7 @@ int charge_record(struct transaction *tx, const struct payment_request *request)
         .currency = request->currency,
         .method = request->payment_method,
     };
-    int code = store_payment_insert(tx, &payment, due_after_call());
+    int code = payments_store_payment_insert(tx, &payment, due_after_call());
     return code == -EEXIST ? -EBADMSG : code < 0 ? code : 0;
 }
 
@@ -95,11 +95,11 @@ int charge_settle(struct transaction *tx, const char *payment_id, const struct p
     struct payment payment;
     bool succeeded = answer->verdict == PROVIDER_SUCCEEDED;
     const char *failure = succeeded ? NULL : answer->verdict == PROVIDER_CANCELLED ? "timeout" : answer->failure_code;
-    int code = store_payment_settle(tx, payment_id, succeeded ? "succeeded" : "failed", failure, succeeded ? answer->reference : NULL,
+    int code = payments_store_payment_settle(tx, payment_id, succeeded ? "succeeded" : "failed", failure, succeeded ? answer->reference : NULL,
                                     &payment);
     if (code <= 0)
         return code;
-    code = succeeded ? store_ledger_move(tx, payment.id, "provider", "captured", payment.currency, payment.amount_minor) : 0;
+    code = succeeded ? payments_store_ledger_move(tx, payment.id, "provider", "captured", payment.currency, payment.amount_minor) : 0;
     if (code == 0)
         code = reply(tx, "charge", &payment, traceparent);
     if (code == 0)
@@ -112,13 +112,13 @@ int refund_record(struct transaction *tx, const char *payment_id, const char *re
 {
     struct payment payment;
     struct refund refund = {.id = refund_id, .payment_id = payment_id, .reason = reason};
-    int code = store_payment(tx, payment_id, true, &payment);
+    int code = payments_store_payment(tx, payment_id, true, &payment);
     if (code == 0)
         code = refund_amount(payment.status, payment.amount_minor, payment.refunded_minor, amount_minor, &refund.amount_minor);
     if (code < 0)
         return code;
     if (refund.amount_minor > 0) {
-        code = store_refund_insert(tx, &refund, due_after_call());
+        code = payments_store_refund_insert(tx, &refund, due_after_call());
         if (code < 0)
             return code == -EEXIST ? -EDOM : code;
         payment.refunded_minor += code * refund.amount_minor;
@@ -134,12 +134,12 @@ int refund_settle(struct transaction *tx, const char *refund_id, const struct pr
     struct payment payment;
     if (answer->verdict != PROVIDER_SUCCEEDED) {
         log_error("the provider refused a refund", "{s:s}", "refund_id", refund_id);
-        return store_refund_fail(tx, refund_id);
+        return payments_store_refund_fail(tx, refund_id);
     }
-    int code = store_refund_settle(tx, refund_id, &refund, &payment);
+    int code = payments_store_refund_settle(tx, refund_id, &refund, &payment);
     if (code <= 0)
         return code;
-    code = store_ledger_move(tx, refund.id, "refunded", "provider", payment.currency, refund.amount_minor);
+    code = payments_store_ledger_move(tx, refund.id, "refunded", "provider", payment.currency, refund.amount_minor);
     if (code == 0)
         code = reply(tx, "refund", &payment, traceparent);
     return code == 0 ? announce(tx, EVENT_PAYMENT_REFUNDED, &payment, refund.amount_minor, true, traceparent) : code;

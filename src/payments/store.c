@@ -44,7 +44,7 @@ static void payments_of(struct transaction *tx, const struct rows *rows, struct 
         (*ret_list)[*ret_count] = payment_of(rows, *ret_count);
 }
 
-int store_payment_insert(struct transaction *tx, const struct payment *payment, int64_t due_at)
+int payments_store_payment_insert(struct transaction *tx, const struct payment *payment, int64_t due_at)
 {
     return sql_run(tx,
                    "INSERT INTO payments (id, order_id, user_id, amount, currency, method, status, refunded, settled, attempts, is_unknown, "
@@ -54,7 +54,7 @@ int store_payment_insert(struct transaction *tx, const struct payment *payment, 
                    payment->method, due_at, clock_wall_ms());
 }
 
-int store_payment(struct transaction *tx, const char *id, bool lock, struct payment *ret_payment)
+int payments_store_payment(struct transaction *tx, const char *id, bool lock, struct payment *ret_payment)
 {
     static const char sql[] = "SELECT " PAYMENT_COLUMNS " FROM payments WHERE id = ?1";
     struct rows rows;
@@ -67,7 +67,7 @@ int store_payment(struct transaction *tx, const char *id, bool lock, struct paym
     return 0;
 }
 
-int store_payment_settle(struct transaction *tx, const char *id, const char *status, const char *failure_code, const char *provider_ref,
+int payments_store_payment_settle(struct transaction *tx, const char *id, const char *status, const char *failure_code, const char *provider_ref,
                          struct payment *ret_payment)
 {
     struct rows rows;
@@ -81,13 +81,13 @@ int store_payment_settle(struct transaction *tx, const char *id, const char *sta
     return 1;
 }
 
-int store_payment_postpone(struct transaction *tx, const char *id, bool is_unknown, int64_t due_at)
+int payments_store_payment_postpone(struct transaction *tx, const char *id, bool is_unknown, int64_t due_at)
 {
     return sql_send(tx, "UPDATE payments SET is_unknown = ?2, due_at = ?3, attempts = attempts + 1 WHERE id = ?1 AND status = 'pending'",
                     "tii", id, (int64_t)is_unknown, due_at);
 }
 
-int store_payments_claim(struct transaction *tx, int64_t now, int64_t next_due_at, struct payment **ret_list, unsigned *ret_count)
+int payments_store_payments_claim(struct transaction *tx, int64_t now, int64_t next_due_at, struct payment **ret_list, unsigned *ret_count)
 {
     struct rows rows;
     int code = sql_query(tx, &rows,
@@ -101,7 +101,7 @@ int store_payments_claim(struct transaction *tx, int64_t now, int64_t next_due_a
 
 #define PAYMENTS_WHERE(condition) "SELECT " PAYMENT_COLUMNS " FROM payments WHERE id < ?1 " condition " ORDER BY id DESC LIMIT ?2"
 
-int store_payments(struct transaction *tx, const struct payment_filter *filter, struct payment **ret_list, unsigned *ret_count)
+int payments_store_payments(struct transaction *tx, const struct payment_filter *filter, struct payment **ret_list, unsigned *ret_count)
 {
     struct rows rows;
     int code;
@@ -136,7 +136,7 @@ static struct refund refund_of(const struct rows *rows, unsigned row)
     };
 }
 
-int store_refund_insert(struct transaction *tx, const struct refund *refund, int64_t due_at)
+int payments_store_refund_insert(struct transaction *tx, const struct refund *refund, int64_t due_at)
 {
     int code = sql_run(tx,
                        "INSERT INTO refunds (id, payment_id, amount, status, reason, attempts, due_at, created_at, updated_at) "
@@ -149,7 +149,7 @@ int store_refund_insert(struct transaction *tx, const struct refund *refund, int
     return code < 0 ? code : code == 1 ? 1 : -ENOENT;
 }
 
-int store_refund(struct transaction *tx, const char *id, struct refund *ret_refund)
+int payments_store_refund(struct transaction *tx, const char *id, struct refund *ret_refund)
 {
     struct rows rows;
     int code = sql_query(tx, &rows, "SELECT " REFUND_COLUMNS " FROM refunds WHERE id = ?1", "t", id);
@@ -175,7 +175,7 @@ static int end_refund(struct transaction *tx, const char *id, const char *status
     return 1;
 }
 
-int store_refund_settle(struct transaction *tx, const char *id, struct refund *ret_refund, struct payment *ret_payment)
+int payments_store_refund_settle(struct transaction *tx, const char *id, struct refund *ret_refund, struct payment *ret_payment)
 {
     struct rows rows;
     int code = end_refund(tx, id, "succeeded", ret_refund);
@@ -192,7 +192,7 @@ int store_refund_settle(struct transaction *tx, const char *id, struct refund *r
     return 1;
 }
 
-int store_refund_fail(struct transaction *tx, const char *id)
+int payments_store_refund_fail(struct transaction *tx, const char *id)
 {
     struct refund refund;
     int code = end_refund(tx, id, "failed", &refund);
@@ -202,12 +202,12 @@ int store_refund_fail(struct transaction *tx, const char *id)
                     refund.amount_minor, clock_wall_ms());
 }
 
-int store_refund_postpone(struct transaction *tx, const char *id, int64_t due_at)
+int payments_store_refund_postpone(struct transaction *tx, const char *id, int64_t due_at)
 {
     return sql_send(tx, "UPDATE refunds SET due_at = ?2, attempts = attempts + 1 WHERE id = ?1 AND status = 'pending'", "ti", id, due_at);
 }
 
-int store_refunds_claim(struct transaction *tx, int64_t now, int64_t next_due_at, struct refund **ret_list, unsigned *ret_count)
+int payments_store_refunds_claim(struct transaction *tx, int64_t now, int64_t next_due_at, struct refund **ret_list, unsigned *ret_count)
 {
     struct rows rows;
     int code = sql_query(tx, &rows,
@@ -224,7 +224,7 @@ int store_refunds_claim(struct transaction *tx, int64_t now, int64_t next_due_at
 
 /* ---- when something is due ---- */
 
-int store_next_due(struct transaction *tx, int64_t *ret_due_at)
+int payments_store_next_due(struct transaction *tx, int64_t *ret_due_at)
 {
     struct rows rows;
     int code = sql_query(tx, &rows,
@@ -239,7 +239,7 @@ int store_next_due(struct transaction *tx, int64_t *ret_due_at)
     return 0;
 }
 
-int store_make_due(struct transaction *tx)
+int payments_store_make_due(struct transaction *tx)
 {
     int code = sql_send(tx, "UPDATE payments SET due_at = 0 WHERE due_at IS NOT NULL AND is_unknown = 0", "");
     return code < 0 ? code : sql_send(tx, "UPDATE refunds SET due_at = 0 WHERE due_at IS NOT NULL", "");

@@ -22,16 +22,16 @@ struct refund {
 
 /* A pending payment, to be looked at again at due_at. 1; 0 when it was there before; -EEXIST when another payment of the order is captured or
  * may be. */
-int store_payment_insert(struct transaction *tx, const struct payment *payment, int64_t due_at);
+int payments_store_payment_insert(struct transaction *tx, const struct payment *payment, int64_t due_at);
 /* -ENOENT. With `lock` for the rest of the transaction. */
-int store_payment(struct transaction *tx, const char *id, bool lock, struct payment *ret_payment);
+int payments_store_payment(struct transaction *tx, const char *id, bool lock, struct payment *ret_payment);
 /* A pending payment gets its end: 1 and the payment; 0 when it had one before. */
-int store_payment_settle(struct transaction *tx, const char *id, const char *status, const char *failure_code, const char *provider_ref,
+int payments_store_payment_settle(struct transaction *tx, const char *id, const char *status, const char *failure_code, const char *provider_ref,
                          struct payment *ret_payment);
 /* One more attempt at what is pending is due later. */
-int store_payment_postpone(struct transaction *tx, const char *id, bool is_unknown, int64_t due_at);
+int payments_store_payment_postpone(struct transaction *tx, const char *id, bool is_unknown, int64_t due_at);
 /* Those that are due by now get another due_at, for whoever claims them. Up to 64. */
-int store_payments_claim(struct transaction *tx, int64_t now, int64_t next_due_at, struct payment **ret_list, unsigned *ret_count);
+int payments_store_payments_claim(struct transaction *tx, int64_t now, int64_t next_due_at, struct payment **ret_list, unsigned *ret_count);
 
 struct payment_filter {
     const char *user_id, *order_id; /* NULL: any */
@@ -39,37 +39,37 @@ struct payment_filter {
     int limit;
 };
 /* Newest first. */
-int store_payments(struct transaction *tx, const struct payment_filter *filter, struct payment **ret_list, unsigned *ret_count);
+int payments_store_payments(struct transaction *tx, const struct payment_filter *filter, struct payment **ret_list, unsigned *ret_count);
 
 /* Adds a refund to a payment: 1; 0 when it was there before; -EEXIST when it is more than is left (the database's own check). */
-int store_refund_insert(struct transaction *tx, const struct refund *refund, int64_t due_at);
+int payments_store_refund_insert(struct transaction *tx, const struct refund *refund, int64_t due_at);
 /* -ENOENT. */
-int store_refund(struct transaction *tx, const char *id, struct refund *ret_refund);
+int payments_store_refund(struct transaction *tx, const char *id, struct refund *ret_refund);
 /* A pending refund was made: 1 and its payment with the new status; 0 when it had an end before. */
-int store_refund_settle(struct transaction *tx, const char *id, struct refund *ret_refund, struct payment *ret_payment);
+int payments_store_refund_settle(struct transaction *tx, const char *id, struct refund *ret_refund, struct payment *ret_payment);
 /* A pending refund was refused by the provider: its part can be refunded again. */
-int store_refund_fail(struct transaction *tx, const char *id);
-int store_refund_postpone(struct transaction *tx, const char *id, int64_t due_at);
-int store_refunds_claim(struct transaction *tx, int64_t now, int64_t next_due_at, struct refund **ret_list, unsigned *ret_count);
+int payments_store_refund_fail(struct transaction *tx, const char *id);
+int payments_store_refund_postpone(struct transaction *tx, const char *id, int64_t due_at);
+int payments_store_refunds_claim(struct transaction *tx, int64_t now, int64_t next_due_at, struct refund **ret_list, unsigned *ret_count);
 
 /* When something is due next; INT64_MAX: nothing. */
-int store_next_due(struct transaction *tx, int64_t *ret_due_at);
+int payments_store_next_due(struct transaction *tx, int64_t *ret_due_at);
 /* All that was on its way when the process ended is due now. */
-int store_make_due(struct transaction *tx);
+int payments_store_make_due(struct transaction *tx);
 
 /* Moves an amount between two accounts; -EEXIST when that transaction is in the ledger already. */
-int store_ledger_move(struct transaction *tx, const char *transaction_id, const char *from, const char *to, const char *currency,
+int payments_store_ledger_move(struct transaction *tx, const char *transaction_id, const char *from, const char *to, const char *currency,
                       int64_t amount_minor);
 /* Rows of account, currency, balance. */
-int store_ledger_balances(struct transaction *tx, struct rows *ret_rows);
+int payments_store_ledger_balances(struct transaction *tx, struct rows *ret_rows);
 /* Transactions whose rows do not sum to zero, and the difference between ledger and payments. */
-int store_ledger_faults(struct transaction *tx, int64_t *ret_unbalanced, int64_t *ret_difference);
+int payments_store_ledger_faults(struct transaction *tx, int64_t *ret_unbalanced, int64_t *ret_difference);
 
 /* 1; 0 when the provider's event was there before. */
-int store_event_insert(struct transaction *tx, const char *provider, const char *id, struct text body, bool is_handled);
-int store_event_handled(struct transaction *tx, const char *provider, const char *id);
+int payments_store_event_insert(struct transaction *tx, const char *provider, const char *id, struct text body, bool is_handled);
+int payments_store_event_handled(struct transaction *tx, const char *provider, const char *id);
 /* Rows of provider, id, body: the oldest that are not handled. */
-int store_events_new(struct transaction *tx, struct rows *ret_rows);
+int payments_store_events_new(struct transaction *tx, struct rows *ret_rows);
 
 /* Greater than every id: the cursor of a first page. */
 #define ID_LAST "ffffffff-ffff-ffff-ffff-ffffffffffff"

@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "payments/store.h"
 
-int store_ledger_move(struct transaction *tx, const char *transaction_id, const char *from, const char *to, const char *currency,
+int payments_store_ledger_move(struct transaction *tx, const char *transaction_id, const char *from, const char *to, const char *currency,
                       int64_t amount_minor)
 {
     int code = sql_run(tx,
@@ -12,13 +12,13 @@ int store_ledger_move(struct transaction *tx, const char *transaction_id, const 
     return code < 0 ? code : 0;
 }
 
-int store_ledger_balances(struct transaction *tx, struct rows *ret_rows)
+int payments_store_ledger_balances(struct transaction *tx, struct rows *ret_rows)
 {
     return sql_query(tx, ret_rows,
                      "SELECT account, currency, sum(amount) FROM ledger_entries GROUP BY account, currency ORDER BY currency, account", "");
 }
 
-int store_ledger_faults(struct transaction *tx, int64_t *ret_unbalanced, int64_t *ret_difference)
+int payments_store_ledger_faults(struct transaction *tx, int64_t *ret_unbalanced, int64_t *ret_difference)
 {
     struct rows rows;
     int code = sql_query(tx, &rows,
@@ -36,7 +36,7 @@ int store_ledger_faults(struct transaction *tx, int64_t *ret_unbalanced, int64_t
 
 /* ---- events of providers ---- */
 
-int store_event_insert(struct transaction *tx, const char *provider, const char *id, struct text body, bool is_handled)
+int payments_store_event_insert(struct transaction *tx, const char *provider, const char *id, struct text body, bool is_handled)
 {
     return sql_run(tx,
                    "INSERT INTO provider_events (provider, id, body, received_at, is_handled) VALUES (?1, ?2, ?3, ?4, ?5) "
@@ -44,12 +44,12 @@ int store_event_insert(struct transaction *tx, const char *provider, const char 
                    "ttsii", provider, id, &body, clock_wall_ms(), (int64_t)is_handled);
 }
 
-int store_event_handled(struct transaction *tx, const char *provider, const char *id)
+int payments_store_event_handled(struct transaction *tx, const char *provider, const char *id)
 {
     return sql_send(tx, "UPDATE provider_events SET is_handled = 1 WHERE provider = ?1 AND id = ?2", "tt", provider, id);
 }
 
-int store_events_new(struct transaction *tx, struct rows *ret_rows)
+int payments_store_events_new(struct transaction *tx, struct rows *ret_rows)
 {
     return sql_query(tx, ret_rows,
                      "SELECT provider, id, body FROM provider_events WHERE is_handled = 0 ORDER BY received_at LIMIT 64", "");

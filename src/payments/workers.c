@@ -54,7 +54,7 @@ static FIBER_FN void begin(void *context, const struct event *event)
     cashier_charge(payments->cashier, &payment, event->traceparent);
 }
 
-int workers_begin(struct payments *payments, const struct service_engines *engines, struct err *err)
+int payments_workers_begin(struct payments *payments, const struct service_engines *engines, struct err *err)
 {
     const struct event_handler handler = {
         .name = "payments.request", .effect = on_payment_request, .committed = begin, .context = payments};
