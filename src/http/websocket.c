@@ -180,7 +180,7 @@ static void read_frames(struct websocket *socket, struct text bytes)
 static int judge_frame(struct websocket *socket)
 {
     const struct ws_frames *frame = &socket->frames;
-    if (!frame->masked)
+    if (!frame->masked || (frame->opcode == WS_CLOSE && frame->length == 1)) /* half a code */
         return WS_CLOSE_PROTOCOL;
     if (frame->opcode == WS_BINARY)
         return 1003;
@@ -203,7 +203,7 @@ static const char *reason_of(int code)
 {
     return code == WS_CLOSE_POLICY      ? "too many fragments"
            : code == WS_CLOSE_TOO_LARGE ? "message too large"
-           : code == WS_CLOSE_PROTOCOL  ? "frames from a client are masked"
+           : code == WS_CLOSE_PROTOCOL  ? "malformed frame"
                                         : "only text is understood";
 }
 
