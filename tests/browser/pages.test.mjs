@@ -99,7 +99,7 @@ async function visit_all(viewport, scheme, suffix) {
         await look_at(one, name, suffix);
     }
     await page.goto('/');
-    await page.getByRole('button', { name: /^Add Stoneware mug/ }).click();
+    await page.getByRole('button', { name: /^Add Stoneware mug/ }).first().click();
     for (const [name, path, ready] of [['basket', '/basket', by_text('Go to checkout')], ['checkout', '/checkout', by_heading('Payment')]]) {
         await page.goto(path);
         await ready(page);
@@ -120,7 +120,7 @@ for (const [device, viewport] of [['desktop', DESKTOP], ['phone', PHONE]]) {
 test('the reference is rendered here, with nothing from elsewhere', options, async () => {
     const one = await visitor(browser, shop);
     await one.page.goto('/docs');
-    await one.page.getByText('/api/v1/orders', { exact: true }).first().waitFor({ state: 'attached' });
+    await one.page.locator('[data-path="/api/v1/orders"]').first().waitFor();
     await one.page.getByText('An order platform').first().waitFor();
     await screenshot(one.page, 'docs-desktop-light');
     await leave(one);

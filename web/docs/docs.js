@@ -3,7 +3,7 @@ window.SwaggerUIBundle({
   url: 'OPENAPI_ADDRESS',
   dom_id: '#reference',
   deepLinking: true,
-  docExpansion: 'none',
+  docExpansion: 'list',
   defaultModelsExpandDepth: 0,
   validatorUrl: null,
   persistAuthorization: false,

@@ -1,5 +1,5 @@
 /** The latest calls and what they said. */
-import { Badge, EmptyState, ErrorState, formatNumber, Group, RelativeTime, Skeleton, Stack, Text } from '@purser/ui';
+import { EmptyState, ErrorState, formatNumber, Group, RelativeTime, Skeleton, Stack, StatusBadge, Text } from '@purser/ui';
 import { useLogs } from './requests';
 import { errorText, logText } from './rules';
 
@@ -15,7 +15,7 @@ export function LogsPanel({ name }: { name: string }) {
         return (
           <Stack key={entry.id ?? index} gap={6}>
             <Group gap="xs">
-              <Badge color={entry.status === 'succeeded' ? 'harbor' : 'red'} tt="none">{entry.status}</Badge>
+              <StatusBadge size="md" color={entry.status === 'succeeded' ? 'harbor' : 'red'} label={entry.status} />
               <Text size="sm" c="dimmed">v{entry.version}{entry.trigger ? ` · ${entry.trigger}` : ''}{entry.duration_ms === undefined ? '' : ` · ${formatNumber(entry.duration_ms, 2)} ms`} · <RelativeTime time={entry.at} /></Text>
             </Group>
             {text !== '' && <pre className="mono-block">{text}</pre>}

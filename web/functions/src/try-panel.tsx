@@ -1,7 +1,7 @@
 /** Call a function with an input and see what it says. */
 import { useState } from 'react';
 import { newKey } from '@purser/api';
-import { Badge, Button, formatNumber, Group, Icon, InlineError, Stack, Text, Textarea, useMutation } from '@purser/ui';
+import { Button, formatNumber, Group, Icon, InlineError, Stack, StatusBadge, Text, Textarea, useMutation } from '@purser/ui';
 import { invoke } from './requests';
 import { errorText, logText, parseInput } from './rules';
 
@@ -29,7 +29,7 @@ function Outcome({ outcome }: { outcome: Awaited<ReturnType<typeof invoke>> }) {
   return (
     <Stack gap="sm">
       <Group gap="xs">
-        <Badge color={outcome.ok ? 'harbor' : 'red'} tt="none">{outcome.ok ? 'Succeeded' : outcome.problem?.title ?? 'Failed'}</Badge>
+        <StatusBadge size="md" color={outcome.ok ? 'harbor' : 'red'} label={outcome.ok ? 'Succeeded' : outcome.problem?.title ?? 'Failed'} />
         {outcome.ok && <Text size="sm" c="dimmed">version {outcome.answer.version} · {formatNumber(outcome.answer.duration_ms, 2)} ms</Text>}
       </Group>
       <pre className="mono-block" data-testid="outcome">{outcome.ok ? JSON.stringify(outcome.answer.result, null, 2) : errorText(outcome.problem?.error ?? outcome.problem?.detail)}</pre>

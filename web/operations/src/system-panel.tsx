@@ -1,7 +1,7 @@
 /** Rates, the picture, and the same in tables. */
 import type { ReactNode } from 'react';
 import type { OperationsStatus } from '@purser/api';
-import { Badge, Box, Card, ErrorState, formatNumber, SimpleGrid, Skeleton, Stack, Table, Text, Title } from '@purser/ui';
+import { Box, Card, ErrorState, formatNumber, SimpleGrid, Skeleton, Stack, StatusBadge, Table, Text, Title } from '@purser/ui';
 import { Diagram } from './diagram';
 import { lagOf } from './diagram-layout';
 import { useStatus } from './requests';
@@ -60,8 +60,7 @@ function Cells({ name, values }: { name: ReactNode; values: ReactNode[] }) {
 }
 
 function State({ state }: { state: string }) {
-  const color = COLOURS[state] ?? 'gray';
-  return <Badge tt="none" color={color} styles={{ label: { color: `light-dark(var(--mantine-color-${color}-9), var(--mantine-color-${color}-2))` } }}>{state}</Badge>;
+  return <StatusBadge size="md" color={COLOURS[state] ?? 'gray'} label={state} />;
 }
 
 function Services({ status }: { status: OperationsStatus }) {

@@ -23,7 +23,7 @@ export { makeQueryClient } from './query';
 export { formatDateTime, formatMoney, formatNumber, formatRelative, minorDigits, parseMoney } from './format';
 export { EmptyState, ErrorState, InlineError } from './states';
 export { PageHeader, Page } from './page';
-export { OrderStatusBadge, ORDER_STATUS_LABELS, PaymentStatusBadge } from './status';
+export { OrderStatusBadge, ORDER_STATUS_LABELS, PaymentStatusBadge, StatusBadge } from './status';
 export { ConfirmButton } from './confirm';
 export { applyProblem } from './problem-form';
 export { LoadMore } from './load-more';

@@ -29,7 +29,8 @@ export function PaymentStatusBadge({ status }: { status: Payment['status'] }) {
   return <StatusBadge color={color} label={label} />;
 }
 
-function StatusBadge({ color, label }: { color: string; label: string }) {
-  const text = `light-dark(var(--mantine-color-${color}-9), var(--mantine-color-${color}-2))`;
-  return <Badge color={color} size="lg" tt="none" fw={600} styles={{ label: { color: text } }}>{label}</Badge>;
+/** A word in a colour, dark or light enough to be read on its own tint. */
+export function StatusBadge({ color, label, size = 'lg' }: { color: string; label: string; size?: 'md' | 'lg' }) {
+  const text = `light-dark(color-mix(in srgb, var(--mantine-color-${color}-9) 75%, black), var(--mantine-color-${color}-2))`;
+  return <Badge color={color} size={size} tt="none" fw={600} styles={{ label: { color: text } }}>{label}</Badge>;
 }
