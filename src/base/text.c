@@ -51,8 +51,10 @@ struct text text_trim(struct text whole)
 
 bool text_split(struct text *rest, char separator, struct text *ret_part)
 {
-    if (!rest->at)
+    if (!rest->at) {
+        *ret_part = (struct text){"", 0};
         return false;
+    }
     const char *found = rest->size ? memchr(rest->at, separator, rest->size) : NULL;
     if (!found) {
         *ret_part = *rest;

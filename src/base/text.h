@@ -25,7 +25,7 @@ bool text_equal_nocase(struct text a, struct text b);
 bool text_starts(struct text whole, struct text start);
 /* Without spaces and tabs at both ends. */
 struct text text_trim(struct text whole);
-/* Takes the next part up to `separator` off `rest` into `ret_part`; false when nothing is left. */
+/* Takes the next part up to `separator` off `rest` into `ret_part`; false, and an empty part, when nothing is left. */
 bool text_split(struct text *rest, char separator, struct text *ret_part);
 /* A whole decimal number without sign or leading blanks. 0, or -EINVAL, or -ERANGE beyond INT64_MAX. */
 int text_to_int64(struct text digits, int64_t *ret_value);

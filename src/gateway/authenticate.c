@@ -201,7 +201,7 @@ struct text authenticate_token(const struct http_request *request)
     if (value.size >= bearer.size && text_equal_nocase((struct text){value.at, bearer.size}, bearer))
         return text_trim((struct text){value.at + bearer.size, value.size - bearer.size});
     if (value.at)
-        return value; /* another scheme: no token of ours, refused as one */
+        return text_of("-"); /* another scheme, which we do not know: whatever it carries is refused */
     struct text protocols = http_header(&request->headers, "Sec-WebSocket-Protocol"), part, start = text_of("bearer.");
     while (protocols.at && text_split(&protocols, ',', &part)) {
         part = text_trim(part);

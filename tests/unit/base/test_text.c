@@ -50,6 +50,7 @@ static void splitting(void **state)
     }
     struct text none = {NULL, 0}, part;
     assert_false(text_split(&none, ',', &part));
+    assert_int_equal(part.size, 0);
 }
 
 static void numbers(void **state)

@@ -161,6 +161,10 @@ static void bad_tokens_are_refused_where_one_is_needed(void)
         assert_string_equal(member(answer, "user_id"), "");
     }
     signing_key_free(foreign);
+    const char *alone = token(key, "user", "session-1");
+    assert_int_equal(ASK(.path = "/api/v1/users/me", .headers = {{"Authorization", alone}})->status, 401);
+    assert_int_equal(ASK(.path = "/api/v1/users/me", .headers = {{"Authorization", arena_printf(fiber_arena(), "bearer %s", alone)}})->status,
+                     200);
 }
 
 static void every_answer_is_dressed(void)
