@@ -30,7 +30,7 @@ struct function_command {
     uint32_t type;
     uint32_t slot;
     uint32_t memory_kb; /* private memory beyond which the worker is killed */
-    uint32_t reserved;
+    uint32_t demoted;   /* 1: starts at the lowest priority, and stays there */
 };
 
 /* Which walls stand around a worker; the service shows them in its readiness. */
@@ -63,6 +63,13 @@ enum function_exit {
     FUNCTION_EXIT_NO_SPAWN,  /* it could not be forked or sealed */
 };
 
+/* A call that has used much processor time runs on at the lowest priority. */
+enum function_demotion {
+    FUNCTION_DEMOTION_NONE = 0,
+    FUNCTION_DEMOTION_CALL,    /* until the call ends */
+    FUNCTION_DEMOTION_FOREVER, /* for good: the service should let go of it after the call */
+};
+
 /* A worker's line in the shared table. The service reuses a slot only after it has seen its socket closed. */
 struct function_slot {
     _Atomic uint64_t deadline_ns;  /* CLOCK_MONOTONIC; 0: at no call */
@@ -71,7 +78,7 @@ struct function_slot {
     _Atomic uint32_t exit;         /* enum function_exit, written before the socket closes */
     _Atomic uint32_t exit_detail;
     _Atomic uint32_t resident_kb; /* private memory, as last seen */
-    _Atomic uint32_t demoted;     /* it used so much processor time that it runs at the lowest priority from now on */
+    _Atomic uint32_t demoted;     /* enum function_demotion */
     uint32_t reserved[5];
 };
 

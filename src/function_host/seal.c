@@ -97,7 +97,6 @@ static void allow_threads(scmp_filter_ctx ctx)
                            SCMP_A0(SCMP_CMP_MASKED_EQ, thread | forbidden, thread)));
     check(seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0));
     check(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)));
-    check(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(sched_setscheduler), 1, SCMP_A1(SCMP_CMP_EQ, SCHED_OTHER)));
 }
 
 /* libseccomp writes programs to a descriptor only. */

@@ -1,20 +1,50 @@
 /* Looking at workers from outside. The engine's own limits do not hold (a native call does not look at its watchdog), so
  * each worker that is at a call is looked at every few milliseconds, and killed when it is over a limit. Private memory
  * is what its resident set has beyond files: shared libraries are nobody's fault. A call that has used much processor
- * time sinks to the lowest priority, so that it does not get in the way of the short ones. */
+ * time sinks to the idle class, so that it does not get in the way of the short ones; where the host has the right to, it is raised again
+ * when the call has ended. */
 #include "function_host/watch.h"
 #include "function_host/timers.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
+#include <sched.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #define DEMOTE_AFTER_NS 20000000u
-#define LOWEST_PRIORITY 19
+
+static bool may_raise;
+
+void watch_init(void)
+{
+    struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct data[2] = { { 0 }, { 0 } };
+    /* In a user namespace of our own the capability does not count for this. */
+    may_raise = geteuid() == 0 && syscall(SYS_capget, &header, data) == 0 && data[0].effective & (1u << CAP_SYS_NICE);
+}
+
+static bool set_policy(pid_t pid, int policy)
+{
+    struct sched_param none = { 0 };
+    return sched_setscheduler(pid, policy, &none) == 0;
+}
+
+void watch_demote(const struct watch_worker *worker, struct function_slot *slot, enum function_demotion how_long)
+{
+    set_policy(worker->pid, SCHED_IDLE);
+    atomic_store(&slot->demoted, may_raise ? how_long : FUNCTION_DEMOTION_FOREVER);
+}
+
+static void raise_again(const struct watch_worker *worker, struct function_slot *slot)
+{
+    if (atomic_load(&slot->demoted) == FUNCTION_DEMOTION_CALL && set_policy(worker->pid, SCHED_OTHER))
+        atomic_store(&slot->demoted, FUNCTION_DEMOTION_NONE);
+}
 
 void watch_begin(struct watch_worker *worker, int proc_fd)
 {
@@ -69,6 +99,7 @@ static void note_start(struct watch_worker *worker, struct function_slot *slot)
     uint32_t number = atomic_load(&slot->call_number);
     if (number == worker->call_number)
         return;
+    raise_again(worker, slot);
     worker->call_number = number;
     worker->cpu_start_ns = cpu_ns(worker);
 }
@@ -76,6 +107,8 @@ static void note_start(struct watch_worker *worker, struct function_slot *slot)
 bool watch_look(struct watch_worker *worker, struct function_slot *slot)
 {
     uint64_t deadline_ns = atomic_load(&slot->deadline_ns);
+    if (!deadline_ns)
+        raise_again(worker, slot);
     if (!deadline_ns || worker->killed_for)
         return false;
     note_start(worker, slot);
@@ -89,9 +122,7 @@ bool watch_look(struct watch_worker *worker, struct function_slot *slot)
         kill_worker(worker, FUNCTION_EXIT_TIMEOUT);
     else if (cpu_limit_ns && used_ns > cpu_limit_ns)
         kill_worker(worker, FUNCTION_EXIT_CPU);
-    else if (used_ns > DEMOTE_AFTER_NS && !atomic_load(&slot->demoted)) {
-        setpriority(PRIO_PROCESS, (id_t)worker->pid, LOWEST_PRIORITY);
-        atomic_store(&slot->demoted, 1);
-    }
+    else if (used_ns > DEMOTE_AFTER_NS && !atomic_load(&slot->demoted))
+        watch_demote(worker, slot, FUNCTION_DEMOTION_CALL);
     return true;
 }

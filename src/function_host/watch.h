@@ -21,6 +21,12 @@ struct watch_worker {
     enum function_exit killed_for; /* FUNCTION_EXIT_NONE: not killed by the watch */
 };
 
+/* Finds out whether priorities may be raised again. Once, before watch_begin. */
+void watch_init(void);
+
+/* To the lowest priority, which everything else on the machine goes before. */
+void watch_demote(const struct watch_worker *worker, struct function_slot *slot, enum function_demotion how_long);
+
 /* Notes how to look at a worker that was just forked. */
 void watch_begin(struct watch_worker *worker, int proc_fd);
 

@@ -76,6 +76,8 @@ static void spawn(const struct function_command *command, int socket_fd)
     struct watch_worker *worker = &zygote.worker[command->slot];
     *worker = (struct watch_worker){ .pid = pid, .socket_fd = socket_fd, .memory_kb = command->memory_kb };
     watch_begin(worker, walls_proc());
+    if (command->demoted)
+        watch_demote(worker, &zygote.slots->slot[command->slot], FUNCTION_DEMOTION_FOREVER);
     if (command->slot >= zygote.used)
         zygote.used = command->slot + 1;
 }
@@ -213,6 +215,7 @@ void zygote_serve(int command_fd, struct function_slots *slots, uint32_t walls)
     zygote.command_fd = command_fd;
     zygote.walls = walls;
     open_signals();
+    watch_init();
     if (!rehearse()) {
         fprintf(stderr, "purser-function-host: a worker cannot be sealed on this system\n");
         exit(1);

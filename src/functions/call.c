@@ -213,6 +213,8 @@ static FIBER_FN int run(struct database *database, struct pooled *process, const
     int error = exchange(process->link, FUNCTION_PACKET_CALL, fields, 2, version->timeout_ms, outcome, ret_alive, &line);
     if (*ret_alive)
         pool_note_run(process->entry, outcome->duration_us);
+    if (error == -EIO && !*ret_alive && (outcome->kind == OUTCOME_TIMEOUT || outcome->kind == OUTCOME_MEMORY))
+        pool_note_kill(process->entry);
     return error;
 }
 
@@ -286,7 +288,7 @@ FIBER_FN int call_try_source(const char *name, const char *source, const struct 
         bool alive = false;
         error = host_wait(HOST_WAIT_MS);
         if (!error)
-            error = host_fork(pool_memory_kb(version), &process);
+            error = host_fork(pool_memory_kb(version), false, &process);
         if (error)
             break;
         struct link *link = link_new(process);

@@ -311,9 +311,9 @@ static int take_slot(struct host_life *life, uint32_t *ret_slot)
     return -EAGAIN;
 }
 
-static int send_fork(struct host_life *life, uint32_t slot, uint32_t memory_kb, int fd)
+static int send_fork(struct host_life *life, uint32_t slot, uint32_t memory_kb, bool demoted, int fd)
 {
-    struct function_command command = {.type = FUNCTION_COMMAND_SPAWN, .slot = slot, .memory_kb = memory_kb};
+    struct function_command command = {.type = FUNCTION_COMMAND_SPAWN, .slot = slot, .memory_kb = memory_kb, .demoted = demoted};
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
@@ -334,7 +334,7 @@ static int send_fork(struct host_life *life, uint32_t slot, uint32_t memory_kb, 
 }
 
 /* Called with the lock held. */
-static int fork_in(struct host_life *life, uint32_t memory_kb, struct host_process *ret_process)
+static int fork_in(struct host_life *life, uint32_t memory_kb, bool demoted, struct host_process *ret_process)
 {
     int pair[2];
     uint32_t slot;
@@ -346,7 +346,7 @@ static int fork_in(struct host_life *life, uint32_t memory_kb, struct host_proce
         return -EAGAIN;
     }
     fcntl(pair[0], F_SETFL, O_NONBLOCK);
-    error = send_fork(life, slot, memory_kb, pair[1]);
+    error = send_fork(life, slot, memory_kb, demoted, pair[1]);
     close(pair[1]);
     if (error) {
         close(pair[0]);
@@ -361,10 +361,10 @@ static int fork_in(struct host_life *life, uint32_t memory_kb, struct host_proce
     return 0;
 }
 
-int host_fork(int64_t memory_kb, struct host_process *ret_process)
+int host_fork(int64_t memory_kb, bool demoted, struct host_process *ret_process)
 {
     pthread_mutex_lock(&lock);
-    int error = current && current->up ? fork_in(current, (uint32_t)memory_kb, ret_process) : -ENOTCONN;
+    int error = current && current->up ? fork_in(current, (uint32_t)memory_kb, demoted, ret_process) : -ENOTCONN;
     pthread_mutex_unlock(&lock);
     return error;
 }
@@ -406,7 +406,7 @@ uint32_t host_resident_kb(const struct host_process *process)
 
 bool host_is_demoted(const struct host_process *process)
 {
-    return atomic_load(&process->life->slots->slot[process->slot].demoted) != 0;
+    return atomic_load(&process->life->slots->slot[process->slot].demoted) == FUNCTION_DEMOTION_FOREVER;
 }
 
 void host_leave(struct host_process *process)

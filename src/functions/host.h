@@ -34,15 +34,15 @@ uint32_t host_walls(void);
 /* The walls that are missing, as words in `ret_text`; empty if none that matters. */
 void host_missing_walls(char *ret_text, size_t size);
 
-/* Asks for a process. 0; -ENOTCONN: no host; -EAGAIN: no slot is free. The process may turn out not to live: see host_exit. */
-int host_fork(int64_t memory_kb, struct host_process *ret_process);
+/* Asks for a process, which starts at the lowest priority if `demoted`. 0; -ENOTCONN: no host; -EAGAIN: no slot is free. The process may turn out not to live: see host_exit. */
+int host_fork(int64_t memory_kb, bool demoted, struct host_process *ret_process);
 /* The host kills the process when the deadline is passed or more processor time is used. */
 void host_call_begin(const struct host_process *process, int64_t timeout_ms);
 void host_call_end(const struct host_process *process);
 void host_kill(const struct host_process *process);
 /* How it ended; after its socket has. FUNCTION_EXIT_NONE: the host itself is gone. */
 enum function_exit host_exit(const struct host_process *process, uint32_t *ret_detail);
-/* Private memory at the last look, and whether it runs at the lowest priority for good. */
+/* Private memory at the last look; whether it runs at the lowest priority and cannot be raised again. */
 uint32_t host_resident_kb(const struct host_process *process);
 bool host_is_demoted(const struct host_process *process);
 /* Lets go of the slot, once nothing uses fd any more, and closes it. The process ends by itself. */

@@ -20,6 +20,8 @@
 /* Somebody who has waited so long starts a process if there may be one more: shorter waits are cheaper than a start. */
 #define PATIENCE_MS 4
 #define TRIM_AFTER_MS 3000
+/* How long a function that had to be killed stands back behind the others. */
+#define WILD_MS 10000
 /* What a process needs for itself, beside what its function takes. */
 #define ENGINE_KB (8 * 1024)
 
@@ -39,6 +41,7 @@ struct pool_entry {
     unsigned processes, busy, waiting;
     struct waiter *first, *last;
     int64_t run_us; /* moving average */
+    int64_t wild_until_mono_ms;
     bool starved;
     struct pool_entry *next_starved;
     _Atomic(void *) attachment;
@@ -330,13 +333,21 @@ struct version *pool_version(struct pool_entry *entry)
     return version;
 }
 
+static bool is_wild(struct pool_entry *entry)
+{
+    pthread_mutex_lock(&lock);
+    bool wild = clock_mono_ms() < entry->wild_until_mono_ms;
+    pthread_mutex_unlock(&lock);
+    return wild;
+}
+
 /* A new process for a token. NULL: the token has been given up. */
 static struct pooled *start_process(struct pool_entry *entry, int *ret_error)
 {
     struct version *version = pool_version(entry);
     struct pooled *process = version ? calloc(1, sizeof(*process)) : NULL;
     struct host_process forked;
-    *ret_error = !version ? -ENOENT : !process ? -ENOTCONN : host_fork(pool_memory_kb(version), &forked);
+    *ret_error = !version ? -ENOENT : !process ? -ENOTCONN : host_fork(pool_memory_kb(version), is_wild(entry), &forked);
     if (!*ret_error && !(process->link = link_new(forked)))
         *ret_error = -ENOTCONN;
     if (!*ret_error) {
@@ -541,6 +552,13 @@ void pool_note_run(struct pool_entry *entry, int64_t run_us)
 {
     pthread_mutex_lock(&lock);
     entry->run_us += (run_us - entry->run_us) / 8;
+    pthread_mutex_unlock(&lock);
+}
+
+void pool_note_kill(struct pool_entry *entry)
+{
+    pthread_mutex_lock(&lock);
+    entry->wild_until_mono_ms = clock_mono_ms() + WILD_MS;
     pthread_mutex_unlock(&lock);
 }
 

@@ -77,6 +77,9 @@ void pool_discard_dead(struct pool_entry *entry);
 /* What calls took, for admission and for status. */
 void pool_note_run(struct pool_entry *entry, int64_t run_us);
 
+/* A process of it had to be killed: for a while, its new ones start at the lowest priority. */
+void pool_note_kill(struct pool_entry *entry);
+
 struct pool_counts {
     unsigned processes, busy, waiting;
     int64_t run_us;
