@@ -11,15 +11,14 @@ struct run {
     struct idempotency key;
     keyed_effect *effect;
     void *arg;
-    const struct trace *trace;
     struct http_response answer;
 };
 
-/* An effect has no fiber, so the problem that it made lacks the request's id. */
-static void name_request(struct run *run)
+/* A problem is stored without the id of its request, since a repeat of the answer is of another one. */
+static void name_request(const struct http_request *request, struct http_response *response)
 {
-    if (run->answer.status >= 400 && run->trace)
-        problem_member(&run->answer, "request_id", json_string(run->trace->request_id));
+    if (response->status >= 400 && request->trace)
+        problem_member(response, "request_id", json_string(request->trace->request_id));
 }
 
 static const char *header_of(struct run *run, const char *name)
@@ -43,7 +42,6 @@ static int keyed_body(struct transaction *tx, void *arg)
     code = run->effect(tx, run->arg, &run->answer);
     if (code < 0)
         return code;
-    name_request(run);
     if (!run->key.key || !is_stored(run->answer.status))
         return 0;
     return idempotency_finish(tx, &run->key, run->answer.status, run->answer.body, header_of(run, "Content-Type"),
@@ -64,7 +62,7 @@ static void hand_over(const struct http_response *answer, struct http_response *
 bool keyed_transact(struct database *database, struct http_request *request, struct http_response *response, keyed_effect *effect,
                     void *arg, const char *doing)
 {
-    struct run run = {.effect = effect, .arg = arg, .trace = request->trace};
+    struct run run = {.effect = effect, .arg = arg};
     if (!idempotency_of(request, response, &run.key))
         return false;
     int code = database_transact(database, keyed_body, &run);
@@ -72,8 +70,9 @@ bool keyed_transact(struct database *database, struct http_request *request, str
         problem_from_error(response, code, doing);
         return false;
     }
-    if (idempotency_answer(&run.key, response))
-        return false;
-    hand_over(&run.answer, response);
-    return run.answer.status < 400;
+    bool repeated = idempotency_answer(&run.key, response);
+    if (!repeated)
+        hand_over(&run.answer, response);
+    name_request(request, response);
+    return !repeated && response->status < 400;
 }

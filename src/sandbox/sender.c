@@ -1,6 +1,7 @@
 /*
- * Callbacks go out oldest first, one at a time, to the setting callback_url or, where that is empty, to the payment service of this process.
- * One that is not answered 2xx stays, and all wait a second: the shop may be away for a while.
+ * Callbacks go out a batch at a time to the setting callback_url or, where that is empty, to the payment service of this process. One that
+ * is not answered 2xx stays, and all wait a second: the shop may be away for a while. They leave a moment after what they tell of,
+ * when whoever asked has had his answer: so they come in batches, and mostly tell nothing new.
  */
 #include "sandbox/sender.h"
 
@@ -8,6 +9,7 @@
 #include "base/log.h"
 #include "base/settings.h"
 #include "contracts/callbacks.h"
+#include "engines/wakeup.h"
 #include "http/client.h"
 #include "runtime/worker.h"
 #include "sandbox/store.h"
@@ -18,15 +20,25 @@
 #include <string.h>
 
 #define INSIDE_TARGET "/api/v1/payments/callbacks/sandbox"
-#define BATCH 16
+#define BATCH 64
 #define PAUSE_MS 1000
+#define GATHER_MS 100
 #define CALL_MS 5000
 
 struct sender {
     struct database *database;
-    struct worker *home;
-    struct fiber *fiber; /* NULL once it has ended */
-    bool stopping, waiting;
+    _Atomic bool stopping;
+    bool ended;
+    struct wakeup wakeup, stopped, sent;
+    unsigned on_the_way; /* of the batch */
+    int count;           /* of the last round; negative: not all of them went */
+};
+
+/* One callback that is being sent. */
+struct sending {
+    struct sender *sender;
+    const struct callback *callback;
+    bool done;
 };
 
 /* http://host:port/path in parts; false for anything else. */
@@ -87,46 +99,84 @@ static FIBER_FN int send_inside(struct text body, const char *signature)
     return answer.status;
 }
 
-/* True when all of the batch went. */
-static FIBER_FN bool send_batch(struct sender *sender, const struct callback *list, int count)
+static FIBER_FN void send_one(void *arg)
 {
+    struct sending *sending = arg;
+    struct text body = sending->callback->body;
     const char *url = settings_text("callback_url");
-    for (int i = 0; i < count && !sender->stopping; i++) {
-        char *signature = callback_sign(fiber_arena(), settings_text("callback_secret"), clock_wall_ms() / 1000, list[i].body);
-        int64_t former = fiber_narrow_deadline(CALL_MS);
-        int status = *url ? send_outside(url, list[i].body, signature) : send_inside(list[i].body, signature);
-        fiber_set_deadline(former);
-        if (status < 200 || status > 299) {
-            log_debug("callback not taken", "{s:i}", "result", status);
-            return false;
-        }
-        if (sandbox_callback_done(sender->database, list[i].id))
-            return false;
-    }
-    return true;
+    char *signature = callback_sign(fiber_arena(), settings_text("callback_secret"), clock_wall_ms() / 1000, body);
+    fiber_set_deadline(clock_mono_ms() + CALL_MS);
+    int status = *url ? send_outside(url, body, signature) : send_inside(body, signature);
+    sending->done = status >= 200 && status <= 299;
+    if (!sending->done)
+        log_debug("callback not taken", "{s:i}", "result", status);
 }
 
-static FIBER_FN void pause_until_woken(struct sender *sender)
+static void send_ended(void *arg)
 {
-    sender->waiting = true;
-    fiber_set_deadline(clock_mono_ms() + PAUSE_MS);
-    fiber_wait();
-    fiber_set_deadline(0);
-    sender->waiting = false;
+    struct sender *sender = arg;
+    if (--sender->on_the_way == 0)
+        wakeup_ring(&sender->sent);
+}
+
+/* On a fiber of its own, which counts itself off when it goes, however it ends. */
+static void send_start(struct sending *sending)
+{
+    struct arena *arena = arena_new();
+    if (!arena)
+        return;
+    struct fiber_options options = {.name = "sandbox.callback", .run = send_one, .arg = sending, .arena = arena};
+    struct fiber *fiber;
+    sending->sender->on_the_way++;
+    arena_defer(arena, send_ended, sending->sender);
+    if (fiber_start_with(&options, &fiber))
+        arena_free(arena);
+}
+
+/* Sends all of a batch at once, and forgets those that were taken. */
+static FIBER_FN int send_batch(struct sender *sender, const struct callback *list, int count)
+{
+    struct sending *sendings = arena_alloc(fiber_arena(), sizeof *sendings * (size_t)count);
+    const char **taken = arena_alloc(fiber_arena(), sizeof *taken * (size_t)count);
+    int taken_count = 0;
+    for (int i = 0; i < count; i++) {
+        sendings[i] = (struct sending){.sender = sender, .callback = &list[i]};
+        send_start(&sendings[i]);
+    }
+    while (sender->on_the_way)
+        wakeup_wait_uninterrupted(&sender->sent);
+    for (int i = 0; i < count; i++)
+        if (sendings[i].done)
+            taken[taken_count++] = list[i].id;
+    int error = sandbox_callbacks_done(sender->database, taken, taken_count);
+    return error || taken_count < count ? -EAGAIN : count;
+}
+
+static FIBER_FN void round_of(void *arg)
+{
+    struct sender *sender = arg;
+    struct callback *list = arena_alloc(fiber_arena(), sizeof *list * BATCH);
+    sender->count = sandbox_callbacks(sender->database, list, BATCH);
+    if (sender->count > 0)
+        sender->count = send_batch(sender, list, sender->count);
 }
 
 static FIBER_FN void run(void *arg)
 {
     struct sender *sender = arg;
     while (!sender->stopping) {
-        struct callback list[BATCH];
-        arena_reset(fiber_arena());
-        int count = sandbox_callbacks(sender->database, list, BATCH);
-        bool sent = count > 0 && send_batch(sender, list, count);
-        if (!sender->stopping && (count < BATCH || !sent))
-            pause_until_woken(sender);
+        if (fiber_run_apart("sandbox.sender round", round_of, sender))
+            sender->count = -ENOMEM;
+        if (sender->count == BATCH)
+            continue;
+        /* A failed round is not begun again by whoever rings meanwhile. */
+        if (sender->count < 0)
+            fiber_sleep(PAUSE_MS);
+        else if (wakeup_wait(&sender->wakeup, 0) == 0)
+            fiber_sleep(GATHER_MS);
     }
-    sender->fiber = NULL;
+    sender->ended = true;
+    wakeup_ring(&sender->stopped);
 }
 
 int sender_start(struct database *database, struct sender **ret_sender)
@@ -134,9 +184,8 @@ int sender_start(struct database *database, struct sender **ret_sender)
     struct sender *sender = calloc(1, sizeof *sender);
     if (!sender)
         return -ENOMEM;
-    *sender = (struct sender){.database = database, .home = worker_self()};
-    struct fiber_options options = {.name = "sandbox.sender", .run = run, .arg = sender};
-    int error = fiber_start_with(&options, &sender->fiber);
+    sender->database = database;
+    int error = fiber_start("sandbox.sender", run, sender);
     if (error) {
         free(sender);
         return error;
@@ -145,23 +194,16 @@ int sender_start(struct database *database, struct sender **ret_sender)
     return 0;
 }
 
-static void wake_here(void *arg)
-{
-    struct sender *sender = arg;
-    if (sender->fiber && sender->waiting)
-        fiber_wake(sender->fiber);
-}
-
 void sender_wake(struct sender *sender)
 {
-    worker_post(sender->home, wake_here, sender);
+    wakeup_ring(&sender->wakeup);
 }
 
 FIBER_FN void sender_stop(struct sender *sender)
 {
     sender->stopping = true;
-    wake_here(sender);
-    while (sender->fiber)
-        fiber_sleep(5);
+    wakeup_ring(&sender->wakeup);
+    while (!sender->ended)
+        wakeup_wait_uninterrupted(&sender->stopped);
     free(sender);
 }

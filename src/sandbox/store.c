@@ -274,15 +274,23 @@ FIBER_FN int sandbox_callbacks(struct database *database, struct callback *ret_l
     return error ? error : (int)work.count;
 }
 
+struct done_work {
+    const char *const *ids;
+    int count;
+};
+
 /* One that nobody wanted for a day goes too. */
-static int callback_done_body(struct transaction *tx, void *arg)
+static int callbacks_done_body(struct transaction *tx, void *arg)
 {
-    int count = sql_run(tx, "DELETE FROM callbacks WHERE id = ?1 OR created_at < ?2", "ti", (const char *)arg,
-                        clock_wall_ms() - CALLBACK_LIFE_MS);
-    return count < 0 ? count : 0;
+    const struct done_work *work = arg;
+    int error = sql_send(tx, "DELETE FROM callbacks WHERE created_at < ?1", "i", clock_wall_ms() - CALLBACK_LIFE_MS);
+    for (int i = 0; i < work->count && !error; i++)
+        error = sql_send(tx, "DELETE FROM callbacks WHERE id = ?1", "t", work->ids[i]);
+    return error;
 }
 
-FIBER_FN int sandbox_callback_done(struct database *database, const char *id)
+FIBER_FN int sandbox_callbacks_done(struct database *database, const char *const *ids, int count)
 {
-    return database_transact(database, callback_done_body, (void *)id);
+    struct done_work work = {ids, count};
+    return database_transact(database, callbacks_done_body, &work);
 }

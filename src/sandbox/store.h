@@ -37,6 +37,6 @@ struct callback {
 };
 /* The oldest that wait, up to `room`, in the fiber's arena: their count, or negative. */
 FIBER_FN int sandbox_callbacks(struct database *database, struct callback *ret_list, unsigned room);
-FIBER_FN int sandbox_callback_done(struct database *database, const char *id);
+FIBER_FN int sandbox_callbacks_done(struct database *database, const char *const *ids, int count);
 
 #endif
