@@ -5,14 +5,14 @@
 
 #include <errno.h>
 
-static const struct cache_ops *const adapters[] = {&embedded_cache_ops};
+static const struct cache_ops *const adapters[] = {&embedded_cache_ops, &redis_cache_ops};
 
 int cache_open(struct cache **ret_cache, struct err *err)
 {
     const char *url = settings_text("cache_url");
     for (size_t i = 0; i < sizeof adapters / sizeof *adapters; i++) {
         struct text scheme = text_of(adapters[i]->scheme);
-        if (text_starts(text_of(url), scheme) && url[scheme.size] == ':')
+        if (text_starts(text_of(url), scheme) && (url[scheme.size] == ':' || text_starts(text_of(url), text_of("rediss:"))))
             return adapters[i]->open(ret_cache, err);
     }
     return err_set(err, -EINVAL, "PURSER_CACHE_URL should be embedded: or redis://…, not %s", url);
