@@ -144,7 +144,7 @@ static void take_arguments(struct sql_statement *statement, const char *sql, con
         else if (*types == 't')
             *argument = text_argument('t', text_of(va_arg(list, const char *)));
         else if (*types == 's' || *types == 'b')
-            *argument = text_argument(*types == 's' ? 't' : 'b', *va_arg(list, const struct text *));
+            *argument = text_argument(*types, *va_arg(list, const struct text *));
         else
             abort();
     }

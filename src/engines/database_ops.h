@@ -6,7 +6,7 @@
 
 /* One bound argument, already taken off the variable arguments. */
 struct sql_argument {
-    char type; /* i: number; t: characters; b: bytes; 0: NULL */
+    char type; /* i: number; t: characters with a NUL; s: characters; b: bytes; 0: NULL */
     int64_t number;
     struct text text;
 };

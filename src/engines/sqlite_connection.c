@@ -195,7 +195,7 @@ static int bind(sqlite3_stmt *prepared, const struct sql_statement *statement)
         int at = (int)i + 1, size = (int)argument->text.size;
         if (argument->type == 'i')
             code = sqlite3_bind_int64(prepared, at, argument->number);
-        else if (argument->type == 't')
+        else if (argument->type == 't' || argument->type == 's')
             code = sqlite3_bind_text(prepared, at, argument->text.at, size, SQLITE_STATIC);
         else if (argument->type == 'b')
             code = sqlite3_bind_blob(prepared, at, argument->text.at, size, SQLITE_STATIC);
