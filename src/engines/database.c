@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static const struct database_ops *const adapters[] = {&sqlite_database_ops};
+static const struct database_ops *const adapters[] = {&sqlite_database_ops, &postgres_database_ops};
 
 static const struct database_ops *adapter_of(const char *url)
 {
@@ -48,7 +48,7 @@ bool database_is_up(const struct database *database)
 
 bool database_is_postgres(const struct database *database)
 {
-    return database->ops != &sqlite_database_ops;
+    return database->ops == &postgres_database_ops;
 }
 
 static void run_after_commit(const struct transaction *tx)

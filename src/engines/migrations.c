@@ -9,6 +9,8 @@
 
 #include <errno.h>
 
+#define START_PATIENCE_MS 30000 /* for a database that is still starting */
+
 struct migration {
     const char *service, *engine;
     struct err *err;
@@ -74,7 +76,11 @@ int database_migrate(struct database *database, const char *service, struct err 
 {
     struct err own = {0};
     struct migration migration = {service, database_is_postgres(database) ? "postgres" : "sqlite", &own};
-    int code = database_transact(database, migrate, &migration);
+    int64_t until = clock_mono_ms() + START_PATIENCE_MS;
+    int code;
+    while ((code = database_transact(database, migrate, &migration)) == -EAGAIN && clock_mono_ms() < until)
+        if (fiber_sleep(250) < 0)
+            break;
     if (code == 0)
         return 0;
     if (!own.message[0])

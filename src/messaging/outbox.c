@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define LANES 16
@@ -117,6 +118,16 @@ static int read_round(struct transaction *tx, void *arg)
     return sql_query(tx, &round->rows, of_lanes[kind], "it", (int64_t)BATCH_MAX, round->lanes);
 }
 
+/* PostgreSQL's text form of an array. */
+static const char *array_of_ids(struct arena *arena, const struct rows *rows)
+{
+    char *list = arena_alloc(arena, (size_t)rows->count * 21 + 3), *at = list;
+    for (unsigned i = 0; i < rows->count; i++)
+        at += snprintf(at, 22, "%c%s", i ? ',' : '{', rows_text(rows, i, 0));
+    *at = '}';
+    return list;
+}
+
 /* On SQLite the rows that were read are all that there are up to the last (one writer); on PostgreSQL a lower id may commit later. */
 static int delete_round(struct transaction *tx, void *arg)
 {
@@ -132,13 +143,7 @@ static int delete_round(struct transaction *tx, void *arg)
     enum outbox_kind kind = round->set->kind;
     if (!database_is_postgres(transaction_database(tx)))
         return sql_run(tx, up_to[kind], "i", rows_integer(&round->rows, round->rows.count - 1, 0));
-    struct buffer ids = {0};
-    for (unsigned i = 0; i < round->rows.count; i++)
-        buffer_printf(&ids, "%s%s", i ? "," : "{", rows_text(&round->rows, i, 0));
-    buffer_add(&ids, "}", 2);
-    int code = ids.failed ? -ENOMEM : sql_run(tx, these[kind], "t", ids.at);
-    buffer_fini(&ids);
-    return code;
+    return sql_run(tx, these[kind], "t", array_of_ids(transaction_arena(tx), &round->rows));
 }
 
 static int publish_to_queue(struct queue *queue, const struct rows *rows)
