@@ -25,6 +25,21 @@ static int after_extension(char c)
     return c == ';' ? EXTENSION_NAME : c == '\r' ? SIZE_LF : -EBADMSG;
 }
 
+static int trailer_name(struct http_chunks *chunks, char c)
+{
+    if (chunks->name_size < sizeof chunks->name)
+        chunks->name[chunks->name_size++] = c;
+    return http_byte_is(c, HTTP_BYTE_TOKEN) ? TRAILER_NAME : -EBADMSG;
+}
+
+/* RFC 9110 section 6.5.1: what says where a message ends can't come behind it. */
+static int after_trailer_name(const struct http_chunks *chunks)
+{
+    struct text name = {chunks->name, chunks->name_size};
+    bool framing = text_equal_nocase(name, text_of("Content-Length")) || text_equal_nocase(name, text_of("Transfer-Encoding"));
+    return framing ? -EBADMSG : TRAILER_VALUE;
+}
+
 /* One byte of anything but data. The new state, or -EBADMSG. */
 static int step(struct http_chunks *chunks, char c)
 {
@@ -68,9 +83,10 @@ static int step(struct http_chunks *chunks, char c)
         chunks->digits = 0;
         return c == '\n' ? SIZE : -EBADMSG;
     case TRAILER_START:
-        return c == '\r' ? END_LF : http_byte_is(c, HTTP_BYTE_TOKEN) ? TRAILER_NAME : -EBADMSG;
+        chunks->name_size = 0;
+        return c == '\r' ? END_LF : trailer_name(chunks, c);
     case TRAILER_NAME:
-        return c == ':' ? TRAILER_VALUE : http_byte_is(c, HTTP_BYTE_TOKEN) ? TRAILER_NAME : -EBADMSG;
+        return c == ':' ? after_trailer_name(chunks) : trailer_name(chunks, c);
     case TRAILER_VALUE:
         return c == '\r' ? TRAILER_LF : http_byte_is(c, HTTP_BYTE_FIELD) ? TRAILER_VALUE : -EBADMSG;
     case TRAILER_LF:

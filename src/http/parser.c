@@ -270,6 +270,15 @@ static void note_field(struct framing *framing, const struct http_header *field)
     }
 }
 
+/* Whether a tab is among the blanks behind a value. Some parsers refuse a length or a coding then, so nobody's meaning may hang on it. */
+static bool tab_follows(struct text value)
+{
+    const char *at = value.at + value.size;
+    while (*at == ' ')
+        at++;
+    return *at == '\t';
+}
+
 /* RFC 9112 section 6: which of the ways a body can end. 0 or a status. */
 static int parse_framing(struct http_head *head, struct framing *framing, const char **ret_why)
 {
@@ -292,7 +301,7 @@ static int parse_framing(struct http_head *head, struct framing *framing, const 
         head->body = HTTP_BODY_CHUNKED;
     } else if (framing->lengths) {
         *ret_why = "Content-Length is not a number.";
-        if (!framing->length.size || !http_bytes_are(framing->length, HTTP_BYTE_DIGIT))
+        if (!framing->length.size || !http_bytes_are(framing->length, HTTP_BYTE_DIGIT) || tab_follows(framing->length))
             return 400;
         *ret_why = "The body is too large.";
         if (text_to_int64(framing->length, &length))

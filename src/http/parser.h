@@ -42,6 +42,8 @@ struct http_chunks {
     unsigned line; /* bytes of the present chunk line or of all trailers */
     unsigned digits;
     bool name_seen;
+    char name[20]; /* of the trailer, as far as it fits */
+    unsigned char name_size;
 };
 /* Decodes what is there, appending to `out` up to `size_max` bytes in all. 1: the body is whole; 0: more
  * is needed; -EBADMSG; -EMSGSIZE. ret_used: bytes taken. */

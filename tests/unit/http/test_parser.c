@@ -257,6 +257,8 @@ static void test_chunked(void **state)
         {"1;a=\"b\r\n", "", -EBADMSG},
         {"0\r\n folded\r\n\r\n", "", -EBADMSG},
         {"0\r\na : b\r\n\r\n", "", -EBADMSG},
+        {"0\r\ncontent-length: 5\r\n\r\n", "", -EBADMSG},
+        {"0\r\nTransfer-Encoding: chunked\r\n\r\n", "", -EBADMSG},
         {"0\r\nno colon\r\n\r\n", "", -EBADMSG},
         {"0\r\na: b\n", "", -EBADMSG},
         {"0\r\na: b\r\n\n", "", -EBADMSG},
