@@ -296,7 +296,7 @@ static int parse_framing(struct http_head *head, struct framing *framing, const 
         if (!head->minor_version)
             return 400;
         *ret_why = "The only transfer coding here is chunked.";
-        if (!text_equal_nocase(framing->coding, text_of("chunked")))
+        if (!text_equal_nocase(framing->coding, text_of("chunked")) || tab_follows(framing->coding))
             return 501;
         head->body = HTTP_BODY_CHUNKED;
     } else if (framing->lengths) {
