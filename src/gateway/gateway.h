@@ -6,7 +6,7 @@
 
 extern const struct process_front gateway_front;
 
-/* What the gateway answers itself or puts together from several services (health, keys, operations, reference); ends with a pattern of
+/* What the gateway answers itself or puts together from several services (health, operations, reference); ends with a pattern of
  * NULL. Everything else is a service's. For `purser help routes`. */
 extern const struct route gateway_routes[];
 

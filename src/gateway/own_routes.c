@@ -1,15 +1,9 @@
-/* What the gateway answers itself: keys, health, the API's description. */
+/* What the gateway answers itself: health, operations, the API's description. */
 #include "gateway/gateway.h"
 #include "gateway/openapi_file.h"
 #include "gateway/operations.h"
 #include "http/problem.h"
 #include "service/health.h"
-
-static FIBER_FN void keys(void *context, struct http_request *request, struct http_response *response)
-{
-    (void)context;
-    service_call("users", request, response);
-}
 
 static FIBER_FN void health(void *context, struct http_request *request, struct http_response *response)
 {
@@ -32,7 +26,6 @@ static FIBER_FN void docs(void *context, struct http_request *request, struct ht
 }
 
 const struct route gateway_routes[] = {
-    {HTTP_GET, "/.well-known/jwks.json", ROUTE_PUBLIC, keys},
     {HTTP_GET, "/openapi.json", ROUTE_PUBLIC, openapi},
     {HTTP_GET, "/docs", ROUTE_PUBLIC, docs},
     {HTTP_GET, "/health/live", ROUTE_PUBLIC, health},

@@ -1,4 +1,4 @@
-/* Paths by their first segment below /api/v1. */
+/* Paths by their first segment below /api/v1, and the keys, which have their place by convention (RFC 8615). */
 #include "gateway/routes.h"
 
 static const struct {
@@ -12,6 +12,8 @@ static const struct {
 const char *routes_service_of(struct text path)
 {
     struct text prefix = text_of("/api/v1/"), segment;
+    if (text_equal(path, text_of("/.well-known/jwks.json")))
+        return "users";
     if (!text_starts(path, prefix))
         return NULL;
     struct text rest = {path.at + prefix.size, path.size - prefix.size};

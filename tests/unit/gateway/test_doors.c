@@ -229,7 +229,7 @@ static void paths_go_to_their_service(void **state)
         const char *path, *service;
     } cases[] = {{"/api/v1/auth/login", "users"}, {"/api/v1/users", "users"}, {"/api/v1/products/x", "orders"}, {"/api/v1/orders", "orders"},
                  {"/api/v1/payments", "payments"}, {"/api/v1/notifications/ws", "notifications"}, {"/api/v1/functions/x", "functions"},
-                 {"/api/v1/", NULL}, {"/api/v1", NULL}, {"/api/v2/orders", NULL}, {"/internal/status", NULL}, {"/api/v1/internal", NULL},
+                 {"/.well-known/jwks.json", "users"}, {"/api/v1/", NULL}, {"/api/v1", NULL}, {"/api/v2/orders", NULL}, {"/internal/status", NULL}, {"/api/v1/internal", NULL},
                  {"/api/v1//orders", NULL}, {"/", NULL}, {"/api/v1/../internal", NULL}, {"/api/v1/ordersx", NULL}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *service = routes_service_of(text_of(cases[i].path));
