@@ -183,7 +183,7 @@ static int judge_frame(struct websocket *socket)
     if (!frame->masked || (frame->opcode == WS_CLOSE && frame->length == 1)) /* half a code */
         return WS_CLOSE_PROTOCOL;
     if (frame->opcode == WS_BINARY)
-        return 1003;
+        return WS_CLOSE_POLICY;
     if (frame->opcode > WS_BINARY)
         return 0;
     if (frame->opcode == WS_TEXT) {
@@ -201,10 +201,7 @@ static int judge_frame(struct websocket *socket)
 
 static const char *reason_of(int code)
 {
-    return code == WS_CLOSE_POLICY      ? "too many fragments"
-           : code == WS_CLOSE_TOO_LARGE ? "message too large"
-           : code == WS_CLOSE_PROTOCOL  ? "malformed frame"
-                                        : "only text is understood";
+    return code == WS_CLOSE_POLICY ? "bad message" : code == WS_CLOSE_TOO_LARGE ? "message too large" : "malformed frame";
 }
 
 static void on_read(void *context, struct text bytes)

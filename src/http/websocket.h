@@ -18,7 +18,7 @@ enum { WS_CLOSE_NORMAL = 1000, WS_CLOSE_GOING_AWAY = 1001, WS_CLOSE_PROTOCOL = 1
 struct websocket;
 
 struct websocket_events {
-    /* A whole text message (UTF-8 checked). Binary messages are closed with 1003. May be NULL. */
+    /* A whole text message (UTF-8 checked). Binary messages are closed with 1008. May be NULL. */
     void (*message)(void *context, struct websocket *socket, struct text message);
     /* The connection is gone, by either side, and `socket` is freed after this call. Exactly once. */
     void (*closed)(void *context, int code);

@@ -80,8 +80,8 @@ test('a flood of logins is bounded, and other routes go on', async () => {
 });
 
 test('hundreds of sockets come and go, and nothing is left of them', async () => {
-    const ada = await register(shop);
     for (let round = 0; round < 3; round += 1) {
+        const ada = await register(shop); // her own limit allows for one round
         const sockets = Array.from({ length: 150 }, () => ada.socket({ from: next_address(), after: 0 }));
         await Promise.all(sockets.map((s) => s.next('hello')));
         sockets.forEach((s, i) => (i % 2 ? s.socket.terminate() : s.socket.close()));

@@ -255,7 +255,7 @@ static void violations_script(struct loopback *l)
         int code;
     } cases[] = {
         {{0x81, 0x02, 'h', 'i'}, 4, 1002},                                       /* not masked */
-        {{0x82, 0x82, 0, 0, 0, 0, 'h', 'i'}, 8, 1003},                           /* binary */
+        {{0x82, 0x82, 0, 0, 0, 0, 'h', 'i'}, 8, 1008},                           /* binary */
         {{0xc1, 0x82, 0, 0, 0, 0, 'h', 'i'}, 8, 1002},                           /* a reserved bit */
         {{0x83, 0x82, 0, 0, 0, 0, 'h', 'i'}, 8, 1002},                           /* a reserved opcode */
         {{0x8b, 0x80, 0, 0, 0, 0}, 6, 1002},                                     /* a reserved control opcode */
