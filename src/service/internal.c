@@ -47,6 +47,9 @@ void internal_sign(const struct http_request *request, struct http_headers *head
     http_header_set(arena, headers, "X-Purser-Expires", arena_printf(arena, "%" PRId64, identity->expires_wall_ms));
     if (request->client_address)
         http_header_set(arena, headers, "X-Purser-Client", request->client_address);
+    struct text host = http_header(&request->headers, "Host");
+    if (host.size)
+        http_header_set(arena, headers, "X-Purser-Host", arena_copy(arena, host.at, host.size));
     if (fiber_deadline())
         http_header_set(arena, headers, "X-Purser-Timeout", arena_printf(arena, "%" PRId64, fiber_deadline() - clock_mono_ms()));
     if (request->trace) {
@@ -107,6 +110,9 @@ bool internal_accept(struct http_request *request, struct http_response *respons
     const char *client = taken(request, "X-Purser-Client");
     if (client)
         request->client_address = client;
+    const char *host = taken(request, "X-Purser-Host");
+    if (host) /* what the client asked, not what the caller reached us by: pages are judged by it */
+        http_header_set(request->arena, &request->headers, "Host", host);
     int64_t timeout_ms = taken_number(request, "X-Purser-Timeout");
     if (timeout_ms > 0)
         fiber_narrow_deadline(timeout_ms);
@@ -117,7 +123,7 @@ bool internal_accept(struct http_request *request, struct http_response *respons
 void internal_strip(struct http_headers *headers)
 {
     static const char *const names[] = {"X-User-Id", "X-User-Role", "X-Session-Id", "X-Purser-Internal",
-                                        "X-Purser-Client", "X-Purser-Expires", "X-Purser-Timeout"};
+                                        "X-Purser-Client", "X-Purser-Expires", "X-Purser-Timeout", "X-Purser-Host"};
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
         http_header_remove(headers, names[i]);
 }
