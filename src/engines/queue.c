@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-static const struct queue_ops *const adapters[] = {&embedded_queue_ops};
+static const struct queue_ops *const adapters[] = {&embedded_queue_ops, &rabbitmq_queue_ops};
 
 int queue_open(struct queue **ret_queue, struct err *err)
 {
