@@ -52,7 +52,7 @@ static bool stopping, must_ask;
 static int64_t last_number;        /* worker 0 alone */
 static int64_t heard_mono_ms;      /* when revocations were last known to be complete */
 static void (*on_ended)(const char *session_id);
-static struct counter *blind;
+static struct counter *blind, *fetches;
 
 /* ---- keys ---- */
 
@@ -71,6 +71,7 @@ static FIBER_FN int fetch_keys(void)
     json_t *answer = NULL;
     struct key_set *fresh;
     __atomic_store_n(&keys_tried_mono_ms, clock_mono_ms(), __ATOMIC_RELAXED);
+    counter_add(fetches, 1);
     int error = service_ask("users", "GET", "/.well-known/jwks.json", NULL, &status, &answer);
     if (error || status != 200)
         return error ? error : -EPROTO;
@@ -267,10 +268,15 @@ void authenticate_on_revoked(void (*ended)(const char *session_id))
 
 /* ---- revocations ---- */
 
+void authenticate_session_over(const char *session_id)
+{
+    revocations_add(session_id, clock_wall_ms() + settings_duration_ms("access_token_ttl") + 60000);
+}
+
 static void heard(const char *session_id)
 {
-    int64_t until = clock_wall_ms() + settings_duration_ms("access_token_ttl") + 60000;
-    if (revocations_add(session_id, until) && on_ended)
+    authenticate_session_over(session_id);
+    if (on_ended)
         on_ended(session_id);
 }
 
@@ -396,6 +402,7 @@ FIBER_FN int authenticate_start(struct cache *the_cache, struct err *err)
     heard_mono_ms = clock_mono_ms();
     randombytes_buf(hash_key, sizeof hash_key);
     blind = counter_get("purser_revocations_blind_total", NULL, "Half seconds in which ended sessions could not be learned of");
+    fetches = counter_get("purser_key_set_fetches_total", NULL, "Times the key set of access tokens was asked for");
     int error = cache_subscribe(cache, &subscription);
     if (!error)
         error = fiber_start("authenticate", background_fiber, NULL);

@@ -26,6 +26,8 @@ enum authenticate_result {
 bool authenticate_known(struct http_request *request, struct text token);
 /* Verifies; may fetch the key set once for an unknown key (with a cool-down). Fills request->identity when OK; else says why. */
 FIBER_FN enum authenticate_result authenticate_verify(struct http_request *request, struct text token, const char **ret_why);
+/* A session that ended in an answer that passed here: refused from now on, before the news of it has gone around. */
+void authenticate_session_over(const char *session_id);
 /* Whether the session has been ended (and is known here to have been). */
 bool authenticate_is_revoked(const char *session_id);
 /* One listener, called on worker 0 for each ended session as it becomes known. */

@@ -139,6 +139,14 @@ static void set_route_cookie(struct http_request *request, struct http_response 
                     arena_printf(request->arena, ROUTE_COOKIE "=%s; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax", id));
 }
 
+/* Whoever has signed out is out with the answer. */
+static void note_logout(const struct http_request *request, const struct http_response *response)
+{
+    if (response->status == 204 && request->method == HTTP_POST && text_equal(request->path, text_of("/api/v1/auth/logout")) &&
+        request->identity.session_id)
+        authenticate_session_over(request->identity.session_id);
+}
+
 static FIBER_FN void answer(struct http_request *request, struct http_response *response)
 {
     struct asking asking = {0};
@@ -147,6 +155,7 @@ static FIBER_FN void answer(struct http_request *request, struct http_response *
         return;
     if (admit(request, response, &asking)) {
         dispatch(request, response);
+        note_logout(request, response);
         if (response->status == 401 && asking.refused_token && !request->identity.user_id)
             problem_unauthorized(response, "invalid_token", asking.refused_token);
         set_route_cookie(request, response);
