@@ -56,7 +56,8 @@ void server_note(struct http_server *server, const struct http_exchange *exchang
 static int split_address(const char *listen, char *host, size_t room, const char **ret_port)
 {
     const char *colon = strrchr(listen, ':');
-    if (!colon || colon == listen || !colon[1])
+    int64_t port;
+    if (!colon || colon == listen || text_to_int64(text_of(colon + 1), &port) || port > 65535)
         return -EINVAL;
     size_t size = (size_t)(colon - listen);
     if (listen[0] == '[') {

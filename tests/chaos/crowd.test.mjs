@@ -80,16 +80,17 @@ test('a flood of logins is bounded, and other routes go on', async () => {
 });
 
 test('hundreds of sockets come and go, and nothing is left of them', async () => {
+    const people = [];
+    for (let i = 0; i < 6; i += 1) people.push(await register(shop));
     for (let round = 0; round < 3; round += 1) {
-        const ada = await register(shop); // her own limit allows for one round
-        const sockets = Array.from({ length: 150 }, () => ada.socket({ from: next_address(), after: 0 }));
+        const sockets = people.flatMap((p) => Array.from({ length: 25 }, () => p.socket({ from: next_address(), after: 0 })));
         await Promise.all(sockets.map((s) => s.next('hello')));
         sockets.forEach((s, i) => (i % 2 ? s.socket.terminate() : s.socket.close()));
         await Promise.all(sockets.map((s) => s.close_code()));
     }
     await until('the gauge of open sockets is back', async () => {
         const { body } = await boss.get('/operations/status');
-        return body.rates.websockets === undefined || body.rates.websockets === 0;
+        return !body.rates.websockets;
     });
 });
 

@@ -23,13 +23,13 @@ test('a taken port', async () => {
     const server = net.createServer();
     await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
     const { port } = server.address();
-    await refused({ PURSER_LISTEN: `127.0.0.1:${port}` }, [new RegExp(String(port)), /in use|taken/i]);
+    await refused({ PURSER_LISTEN: `127.0.0.1:${port}` }, [new RegExp(String(port)), /another process/i]);
     server.close();
 });
 
 test('a port taken by another Purser, and its data folder in use', async () => {
     const shop = await new System().start();
-    await refused({ PURSER_LISTEN: new URL(shop.base).host }, [new RegExp(new URL(shop.base).port), /in use|taken/i]);
+    await refused({ PURSER_LISTEN: new URL(shop.base).host }, [new RegExp(new URL(shop.base).port), /another process/i]);
     await refused({ PURSER_DATA: shop.data }, [new RegExp(shop.data), /in use|another process/i]);
     await register(shop);
     await shop.stop();
@@ -54,7 +54,9 @@ test('settings that cannot work name themselves', async () => {
 });
 
 test('unknown settings, services and commands are refused', async () => {
-    await refused({ PURSER_LISTNE: 'x' }, [/PURSER_LISTNE/]);
+    const unknown = await run(['run', '--listne=x']);
+    assert.equal(unknown.status, 1);
+    assert.match(unknown.stderr, /^purser: [^\n]*--listne[^\n]*\n$/);
     const teapots = await run(['run', 'teapots']);
     assert.equal(teapots.status, 2);
     assert.match(teapots.stderr, /teapots/);
@@ -79,7 +81,7 @@ test('help and version', async () => {
     assert.match(version.stdout, /^purser \d+\.\d+\.\d+\n$/);
     const help = await run(['help']);
     assert.equal(help.status, 0);
-    for (const word of ['run', 'migrate', 'admin create', 'keys rotate', 'help settings']) assert.ok(help.stdout.includes(word), word);
+    for (const word of ['run', 'migrate', 'admin create', 'keys rotate', 'help [settings']) assert.ok(help.stdout.includes(word), word);
     const settings = await run(['help', 'settings']);
     for (const word of ['PURSER_LISTEN', 'PURSER_DATA', 'PURSER_RATE_LIMIT_IP', '127.0.0.1:3000']) assert.ok(settings.stdout.includes(word), word);
 });
