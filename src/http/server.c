@@ -16,6 +16,7 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define BACKLOG 4096
@@ -268,9 +269,20 @@ static struct http_server *server_new(const struct http_server_options *options)
     return server;
 }
 
+/* As many connections as the system lets this process have, not as many as it gives by default. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int http_server_start(const struct http_server_options *options, struct http_server **ret_server, struct err *err)
 {
     struct http_server *server = server_new(options);
+    raise_descriptor_limit();
     if (!server)
         return err_set(err, -ENOMEM, "out of memory");
     int error = open_sockets(server, options->listen, err);
