@@ -21,6 +21,8 @@
 
 #define BACKLOG 4096
 #define TELL_EVERY_MS 50
+/* What the kernel may hold for a client that does not read (it doubles the number); by itself it would go up to megabytes. */
+#define SEND_BUFFER_SIZE (256 * 1024)
 
 static struct http_server *servers; /* all that were started, for as long as the process lives */
 
@@ -93,10 +95,10 @@ static int resolve(const char *listen, struct sockaddr_storage *ret_address, soc
 
 static int open_socket(const struct sockaddr_storage *address, socklen_t size, bool shared)
 {
-    int on = 1, fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int on = 1, room = SEND_BUFFER_SIZE, fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) ||
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) || setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room) ||
         (shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on)) || bind(fd, (const struct sockaddr *)address, size) ||
         listen(fd, BACKLOG)) {
         int error = -errno;
