@@ -124,7 +124,7 @@ test('malformed deep links lead to a page that says so', options, async () => {
     const ada = await visitor(browser, shop, { expected: [/404|400|422/] });
     await sign_up(ada);
     for (const [path, text] of [
-        ['/orders/not-an-id', 'There is no such order'], ['/orders/%E0%A4%A', 'There is no such'], ['/orders/01932f50-02ab-7c11-8a3e-9d1b2c3d4e5f', 'There is no such order'],
+        ['/orders/not-an-id', 'There is no such order'], ['/orders/01932f50-02ab-7c11-8a3e-9d1b2c3d4e5f', 'There is no such order'],
         ['/products/no%20such%2Fthing', 'There is no such product'], ['/nowhere/at/all', 'There is no such page'], ['/operations', 'This page is for administrators'],
         ['/orders?status=%3Cscript%3E', 'No orders yet'],
     ]) {

@@ -15,16 +15,17 @@ export function useUnreadCount(): number {
   return count.data ?? 0;
 }
 
+/** Newest first: a list without `before` begins with the oldest. */
 export function useNotifications(options: { unread?: boolean; limit: number; enabled?: boolean }) {
   const { unread = false, limit, enabled = true } = options;
   return useInfiniteQuery({
     queryKey: ['notifications', { unread, limit }],
     enabled,
-    initialPageParam: undefined as string | undefined,
+    initialPageParam: Number.MAX_SAFE_INTEGER,
     queryFn: ({ pageParam }) => call(api.GET('/api/v1/notifications', {
-      params: { query: { limit, cursor: pageParam, ...(unread ? { unread: true } : {}) } },
+      params: { query: { limit, before: pageParam, ...(unread ? { unread: true } : {}) } },
     })),
-    getNextPageParam: (last) => last.next_cursor ?? undefined,
+    getNextPageParam: (last) => (last.next_cursor === null ? undefined : last.data.at(-1)?.seq),
   });
 }
 

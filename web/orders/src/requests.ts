@@ -4,7 +4,7 @@ import type { Order, OrderCreate, OrderStatus, Product } from '@purser/api';
 import { useLiveConnection } from '@purser/live';
 import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from '@purser/ui';
 
-const CALM_POLL_MS = 20_000;
+const CALM_POLL_MS = 5000;
 const EAGER_POLL_MS = 2000;
 
 export function useProducts() {
