@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-static const struct stream_ops *const adapters[] = {&embedded_stream_ops};
+static const struct stream_ops *const adapters[] = {&embedded_stream_ops, &kafka_stream_ops};
 
 int stream_open(struct stream **ret_stream, struct err *err)
 {
