@@ -319,7 +319,7 @@ static void handle_until_done(struct kafka_consumer *consumer)
 static int partition_lag(struct kafka_consumer *consumer, const rd_kafka_topic_partition_t *at, struct lag *lag)
 {
     int64_t low = 0, high = 0;
-    if (rd_kafka_query_watermark_offsets(consumer->kafka, at->topic, at->partition, &low, &high, 500))
+    if (kafka_watermarks(consumer->producer, at->topic, at->partition, &low, &high))
         return -EAGAIN;
     lag->end += high;
     lag->lag += at->offset >= 0 ? high - at->offset : high - low;

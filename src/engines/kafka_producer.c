@@ -251,6 +251,17 @@ FIBER_FN int kafka_know_topic(struct kafka_producer *producer, const char *topic
     return job.result;
 }
 
+int kafka_watermarks(struct kafka_producer *producer, const char *topic, int32_t partition, int64_t *ret_low, int64_t *ret_high)
+{
+    pthread_mutex_lock(&producer->lock);
+    int result = -EAGAIN;
+    if (producer->kafka && producer->up &&
+        !rd_kafka_query_watermark_offsets(producer->kafka, topic, partition, ret_low, ret_high, HEALTH_WAIT_MS))
+        result = 0;
+    pthread_mutex_unlock(&producer->lock);
+    return result;
+}
+
 /* ---- the thread ---- */
 
 static void replace(struct kafka_producer *producer)
