@@ -118,6 +118,8 @@ static FIBER_FN void dispatch(struct http_request *request, struct http_response
         sockets_open(service, request, response);
     else
         service_call(service, request, response);
+    if (service)
+        operations_note(service, response->status);
 }
 
 /* A page or file of the web app; before the limits: they are there for what costs something. */

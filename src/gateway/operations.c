@@ -22,6 +22,22 @@ static const char *const services[] = {"users", "orders", "payments", "notificat
 
 static struct operations_own (*own_source)(void);
 
+struct counts {
+    uint64_t requests, failures;
+};
+static struct counts counts[SERVICE_COUNT]; /* answers of each service that went through this gateway */
+
+void operations_note(const char *service, int status)
+{
+    for (unsigned i = 0; i < SERVICE_COUNT; i++) {
+        if (strcmp(services[i], service) != 0)
+            continue;
+        __atomic_add_fetch(&counts[i].requests, 1, __ATOMIC_RELAXED);
+        if (status >= 500)
+            __atomic_add_fetch(&counts[i].failures, 1, __ATOMIC_RELAXED);
+    }
+}
+
 void operations_set_source(struct operations_own (*source)(void))
 {
     own_source = source;
@@ -45,26 +61,45 @@ static bool belongs_here(const char *service)
 
 /* ---- status ---- */
 
-struct rates {
-    int64_t at_mono_ms;
-    uint64_t requests, failures;
+struct rate {
+    struct counts before;
     double requests_per_second, errors_per_second;
 };
+
+struct rates {
+    int64_t at_mono_ms;
+    struct rate own, services[SERVICE_COUNT];
+};
+
+static struct counts counts_of(unsigned service)
+{
+    return (struct counts){__atomic_load_n(&counts[service].requests, __ATOMIC_RELAXED),
+                           __atomic_load_n(&counts[service].failures, __ATOMIC_RELAXED)};
+}
+
+/* With `passed_ms` 0 only the counts are taken. */
+static void rate_update(struct rate *rate, struct counts now, int64_t passed_ms)
+{
+    if (passed_ms > 0) {
+        rate->requests_per_second = (double)(now.requests - rate->before.requests) * 1000 / (double)passed_ms;
+        rate->errors_per_second = (double)(now.failures - rate->before.failures) * 1000 / (double)passed_ms;
+    }
+    rate->before = now;
+}
 
 /* Worker by worker: each keeps its own last look, which is good enough for a page that asks every few seconds. */
 static struct rates *rates_now(const struct operations_own *own)
 {
     static _Thread_local struct rates rates;
     int64_t now = clock_mono_ms(), passed = now - rates.at_mono_ms;
-    if (!rates.at_mono_ms)
-        rates = (struct rates){.at_mono_ms = now, .requests = own->requests, .failures = own->failures};
-    if (passed < 1000)
+    if (rates.at_mono_ms && passed < 1000)
         return &rates;
-    rates.requests_per_second = (double)(own->requests - rates.requests) * 1000 / (double)passed;
-    rates.errors_per_second = (double)(own->failures - rates.failures) * 1000 / (double)passed;
+    if (!rates.at_mono_ms)
+        passed = 0;
+    rate_update(&rates.own, (struct counts){own->requests, own->failures}, passed);
+    for (unsigned i = 0; i < SERVICE_COUNT; i++)
+        rate_update(&rates.services[i], counts_of(i), passed);
     rates.at_mono_ms = now;
-    rates.requests = own->requests;
-    rates.failures = own->failures;
     return &rates;
 }
 
@@ -132,12 +167,13 @@ static json_t *missing_of(struct arena *arena, const json_t *answer)
     return list;
 }
 
-static json_t *service_of(struct arena *arena, const char *service, const json_t *answer)
+static json_t *service_of(struct arena *arena, const char *service, const json_t *answer, const struct rate *rate)
 {
     json_t *missing = missing_of(arena, answer);
     const char *state = !answer ? "down" : json_array_size(missing) ? "degraded" : json_get_string(answer, "state");
-    return json_make(arena, "{s:s, s:s, s:O, s:O}", "name", service, "state", state ? state : "up", "missing", missing, "instances",
-                     instances_of(arena, service, answer));
+    return json_make(arena, "{s:s, s:s, s:O, s:O, s:f, s:f}", "name", service, "state", state ? state : "up", "missing", missing,
+                     "instances", instances_of(arena, service, answer), "requests_per_second", rate->requests_per_second,
+                     "errors_per_second", rate->errors_per_second);
 }
 
 static json_t *gateway_of(struct arena *arena, const struct operations_own *own, const struct rates *rates)
@@ -145,8 +181,8 @@ static json_t *gateway_of(struct arena *arena, const struct operations_own *own,
     json_t *instance = json_make(arena, "{s:s, s:s, s:s, s:i}", "id", own->address, "address", own->address, "state",
                                  process_is_draining() ? "draining" : "up", "in_flight", (int)own->in_flight);
     return json_make(arena, "{s:s, s:s, s:[O], s:f, s:f}", "name", "gateway", "state", process_is_draining() ? "draining" : "up",
-                     "instances", instance, "requests_per_second", rates->requests_per_second, "errors_per_second",
-                     rates->errors_per_second);
+                     "instances", instance, "requests_per_second", rates->own.requests_per_second, "errors_per_second",
+                     rates->own.errors_per_second);
 }
 
 static json_t *find_by_name(json_t *list, const char *name)
@@ -211,24 +247,26 @@ FIBER_FN void operations_status(void *context, struct http_request *request, str
     struct rates *rates = rates_now(&own);
     json_t *answers[SERVICE_COUNT] = {NULL}, *list = json_make(arena, "[]"), *queues = json_make(arena, "[]");
     json_t *topics = json_make(arena, "[]"), *outbox = json_make(arena, "[]");
-    int64_t dead = 0;
+    int64_t dead = 0, websockets = own.websockets;
     char at[TIME_TEXT_SIZE];
     json_array_append(list, gateway_of(arena, &own, rates));
     for (unsigned i = 0; i < SERVICE_COUNT; i++) {
         if (!belongs_here(services[i]))
             continue;
         answers[i] = ask(services[i], "/internal/status");
-        json_array_append(list, service_of(arena, services[i], answers[i]));
+        json_array_append(list, service_of(arena, services[i], answers[i], &rates->services[i]));
         add_queues(arena, queues, answers[i]);
         add_topics(arena, topics, answers[i]);
         if (json_object_get(answers[i], "outbox"))
             json_array_append(outbox, json_object_get(answers[i], "outbox"));
         dead += json_get_integer(answers[i], "dead_letters");
+        int64_t sockets = json_get_integer(answers[i], "websockets");
+        websockets = sockets > websockets ? sockets : websockets;
     }
     time_print(clock_wall_ms(), at);
     bool embedded = strcmp(adapter_of("database"), "sqlite") == 0;
-    json_t *speeds = json_make(arena, "{s:f, s:f, s:i}", "requests_per_second", rates->requests_per_second, "errors_per_second",
-                               rates->errors_per_second, "websockets", (int)own.websockets);
+    json_t *speeds = json_make(arena, "{s:f, s:f, s:I}", "requests_per_second", rates->own.requests_per_second, "errors_per_second",
+                               rates->own.errors_per_second, "websockets", (json_int_t)websockets);
     respond_json(response, 200,
                  json_make(arena, "{s:s, s:s, s:s, s:O, s:O, s:O, s:O, s:O, s:O, s:I}", "at", at, "profile",
                            embedded ? "embedded" : "cluster", "version", PURSER_VERSION, "services", list, "engines",

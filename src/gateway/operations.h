@@ -18,4 +18,7 @@ struct operations_own {
 };
 void operations_set_source(struct operations_own (*source)(void));
 
+/* A service has answered through this gateway; for its rates. Unknown names count nowhere. Any thread. */
+void operations_note(const char *service, int status);
+
 #endif

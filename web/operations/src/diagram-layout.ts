@@ -12,7 +12,7 @@ const GAP = 14;
 /** Which service takes from which queue, and whose events a topic carries. */
 const READERS: Record<string, string> = {
   'user.created': 'functions', 'order.created': 'functions', 'payment.request': 'payments',
-  'order.payment.processed': 'orders', notifications: 'notifications',
+  'order.payment.processed': 'orders', notifications: 'notifications', 'functions.invocations': 'functions',
 };
 const WRITERS: Record<string, string> = {
   'user.created': 'users', 'order.created': 'orders', 'payment.request': 'orders', 'order.payment.processed': 'payments',
