@@ -10,6 +10,7 @@
 #include "notifications/listener.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,6 +147,8 @@ static FIBER_FN void watch(void *arg)
 
 /* ---- start and stop ---- */
 
+static atomic_uint started; /* hubs of workers that have subscribed */
+
 static int subscribe(struct hub *hub)
 {
     struct cache *cache = hub->notifications->engines.cache;
@@ -161,24 +164,40 @@ static void start_here(void *arg)
     struct fiber_options options = {.name = "notifications.watch", .run = watch, .arg = hub};
     if (subscribe(hub) || fiber_start_with(&options, &hub->watcher))
         log_fatal("cannot subscribe to pushes", NULL);
+    atomic_fetch_add(&started, 1);
 }
 
-int hub_start(struct notifications *notifications, struct err *err)
+/* All that were told have begun: what they stand on may not go before. */
+static FIBER_FN void await_started(unsigned told)
 {
+    while (atomic_load(&started) < told)
+        if (fiber_sleep(1))
+            fiber_yield();
+}
+
+FIBER_FN int hub_start(struct notifications *notifications, struct err *err)
+{
+    unsigned told = 0;
+    int error = 0;
     open_sockets = gauge_get("purser_websockets", NULL, "open WebSockets of notifications");
     stopping = false;
-    for (unsigned i = 0; i < worker_count(); i++) {
+    atomic_store(&started, 0);
+    for (unsigned i = 0; i < worker_count() && !error; i++) {
         struct hub *hub = calloc(1, sizeof *hub);
-        if (!hub)
-            return err_set(err, -ENOMEM, "out of memory");
+        if (!hub) {
+            error = -ENOMEM;
+            break;
+        }
         hub->notifications = notifications;
         hubs[i] = hub;
         if (worker_at(i) == worker_self())
             start_here(hub);
-        else if (worker_post(worker_at(i), start_here, hub))
-            return err_set(err, -ENOMEM, "out of memory");
+        else
+            error = worker_post(worker_at(i), start_here, hub);
+        told += !error;
     }
-    return 0;
+    await_started(told);
+    return error ? err_set(err, error, "out of memory") : 0;
 }
 
 static void stop_here(void *arg)

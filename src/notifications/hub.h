@@ -12,7 +12,7 @@
 struct listener;
 
 /* Before the first socket, on worker 0. 0 or negative with words. */
-int hub_start(struct notifications *notifications, struct err *err);
+FIBER_FN int hub_start(struct notifications *notifications, struct err *err);
 /* All sockets are gone by now. */
 FIBER_FN void hub_stop(void);
 
