@@ -1,5 +1,5 @@
 /*
- * The user service's SQL and keys on the database that the settings name, and what happens when sixteen do the same at once. Runs on a fiber of one
+ * The user service's SQL and keys on SQLite, or on a fresh database that PURSER_TEST_DATABASE_URL names, and what happens when sixteen do the same at once. Runs on a fiber of one
  * of two workers; the racing fibers are spread over both.
  */
 #include <setjmp.h>
@@ -420,8 +420,10 @@ int main(void)
 {
     char folder[] = "/tmp/purser-test-users-XXXXXX", command[128];
     char *none[] = {NULL};
+    const char *url = getenv("PURSER_TEST_DATABASE_URL");
     struct err err;
-    if (sodium_init() < 0 || !mkdtemp(folder) || settings_load(none, &err) || settings_set("data", folder, &err))
+    if (sodium_init() < 0 || !mkdtemp(folder) || settings_load(none, &err) || settings_set("data", folder, &err) ||
+        (url && settings_set("database_url", url, &err)))
         return 1;
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_store)};
     int failed = cmocka_run_group_tests_name("users/store", tests, NULL, NULL);
