@@ -4,7 +4,8 @@
  *
  * A body is run again after a serialisation failure or a deadlock, and when the connection was lost before COMMIT was sent. PostgreSQL
  * aborts the whole transaction at a violated constraint; since most bodies stop there, savepoints are only set in a second run of a
- * body that has met one (the first run ends at once, as where memory is short). After a COMMIT whose answer never came, the transaction's id tells what became of it.
+ * body that has met one (the first run ends at once, as where memory is short). After a COMMIT whose answer never came, the transaction's id tells what became of it
+ * (not after a crash of the server: then -EIO, and who asks again by key or event id learns it).
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -47,7 +48,7 @@ struct run {
     bool violated; /* a constraint, without a savepoint */
     bool committing;
     int code; /* of what aborted the transaction */
-    char xid[24];
+    char xid[24], incarnation[40];
 };
 
 static struct postgres_database *postgres_of(struct database *database)
@@ -232,23 +233,39 @@ static int end_run(struct run *run, int code)
     return code;
 }
 
-/* After a COMMIT without an answer: 0 it was done, -EAGAIN it was not, -EIO nobody can say. */
-static int learn_outcome(struct postgres_database *postgres, struct arena *arena, const char *xid)
+/* What the server says of a transaction: "committed", "aborted", "in progress", or "" while nobody answers. An id that it has not given
+ * yet belongs to a transaction that a crash has undone. */
+static void ask_status(struct postgres_database *postgres, struct arena *arena, const struct run *run, char ret_status[24], bool *ret_crashed)
+{
+    struct sql_statement statement = {.sql = "SELECT pg_xact_status(?1::xid8)", .count = 1};
+    struct postgres_connection *connection;
+    statement.arguments[0] = (struct sql_argument){.type = 't', .text = text_of(run->xid)};
+    ret_status[0] = 0;
+    if (postgres_pool_take(postgres->pool, &connection) < 0)
+        return;
+    int code = postgres_queue(connection, arena, &statement, true);
+    if (code == 0)
+        code = postgres_round_trip(connection);
+    if (code == 0)
+        snprintf(ret_status, 24, "%s", PQgetvalue(postgres_kept(connection, 0), 0, 0));
+    else if (!strcmp(postgres_state(connection), "22023"))
+        snprintf(ret_status, 24, "aborted");
+    *ret_crashed = strcmp(run->incarnation, postgres_incarnation(connection)) != 0;
+    postgres_pool_give(postgres->pool, connection);
+}
+
+/* After a COMMIT without an answer: 0 it was done, -EAGAIN it was not, -EIO nobody can say: after a crash the id of a transaction that was
+ * not durable may be another's, which has committed since. */
+static int learn_outcome(struct postgres_database *postgres, struct arena *arena, const struct run *run)
 {
     int64_t until = clock_mono_ms() + OUTCOME_WAIT_MS;
-    struct sql_statement statement = {.sql = "SELECT pg_xact_status(?1::xid8)", .count = 1};
-    statement.arguments[0] = (struct sql_argument){.type = 't', .text = text_of(xid)};
-    log_warn("a commit's answer was lost; its outcome is looked up", "{s:s, s:s}", "schema", postgres->base.schema, "transaction", xid);
+    log_warn("a commit's answer was lost; its outcome is looked up", "{s:s, s:s}", "schema", postgres->base.schema, "transaction", run->xid);
     while (clock_mono_ms() < until) {
-        struct postgres_connection *connection;
-        char status[24] = "";
-        if (postgres_pool_take(postgres->pool, &connection) == 0) {
-            if (postgres_queue(connection, arena, &statement, true) == 0 && postgres_round_trip(connection) == 0)
-                snprintf(status, sizeof status, "%s", PQgetvalue(postgres_kept(connection, 0), 0, 0));
-            postgres_pool_give(postgres->pool, connection);
-        }
+        char status[24];
+        bool crashed = false;
+        ask_status(postgres, arena, run, status, &crashed);
         if (!strcmp(status, "committed"))
-            return 0;
+            return crashed ? -EIO : 0;
         if (!strcmp(status, "aborted"))
             return -EAGAIN;
         if (fiber_sleep(200) < 0)
@@ -265,11 +282,12 @@ static int run_once(struct postgres_database *postgres, struct transaction *tx, 
         return code;
     }
     tx->adapter = run;
+    snprintf(run->incarnation, sizeof run->incarnation, "%s", postgres_incarnation(run->connection));
     code = end_run(run, transaction_run_body(tx, body, arg));
     bool lost = postgres_is_lost(run->connection);
     postgres_pool_give(postgres->pool, run->connection);
     if (lost && run->committing && run->xid[0])
-        return learn_outcome(postgres, tx->arena, run->xid);
+        return learn_outcome(postgres, tx->arena, run);
     if (lost && code < 0)
         code = -ENOTCONN; /* before COMMIT: nothing happened */
     return code;

@@ -48,7 +48,7 @@ struct postgres_connection {
     unsigned first, count;
     PGresult *kept[KEPT_MAX];
     unsigned kept_count;
-    char state[6], message[256];
+    char state[6], message[256], incarnation[40];
 };
 
 /* ---- addresses ---- */
@@ -220,6 +220,17 @@ static int finish_connecting(struct postgres_connection *connection)
     }
 }
 
+/* A crash discards the server's statistics and notes the time. */
+static int learn_incarnation(struct postgres_connection *connection)
+{
+    int code = postgres_queue_command(connection, "SELECT stats_reset::text FROM pg_stat_bgwriter", true);
+    if (code == 0)
+        code = postgres_round_trip(connection);
+    if (code == 0)
+        snprintf(connection->incarnation, sizeof connection->incarnation, "%s", PQgetvalue(postgres_kept(connection, 0), 0, 0));
+    return code;
+}
+
 static void ignore_notice(void *arg, const PGresult *result)
 {
 }
@@ -240,6 +251,8 @@ int postgres_connect(const struct postgres_address *address, struct postgres_con
         code = -EAGAIN;
     if (code == 0)
         code = watch_socket(connection, UV_READABLE);
+    if (code == 0)
+        code = learn_incarnation(connection);
     if (code < 0) {
         char *why = connection->libpq ? PQerrorMessage(connection->libpq) : NULL;
         err_set(err, code, "PostgreSQL at %s:%s: %s", address->host, address->port, why && *why ? why : "no answer");
@@ -270,6 +283,11 @@ void postgres_disconnect(struct postgres_connection *connection)
         free(connection->prepared[i]);
     free(connection->prepared);
     free(connection);
+}
+
+const char *postgres_incarnation(const struct postgres_connection *connection)
+{
+    return connection->incarnation;
 }
 
 bool postgres_is_lost(const struct postgres_connection *connection)

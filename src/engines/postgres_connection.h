@@ -21,6 +21,8 @@ void postgres_address_fini(struct postgres_address *address);
 /* Resolves and connects within a time of its own. 0; -EAGAIN where nobody answers; -EACCES when it refuses us. */
 FIBER_FN int postgres_connect(const struct postgres_address *address, struct postgres_connection **ret_connection, struct err *err);
 void postgres_disconnect(struct postgres_connection *connection);
+/* Changes with every recovery from a crash: ids of transactions that were not durable may have been given again since. */
+const char *postgres_incarnation(const struct postgres_connection *connection);
 bool postgres_is_lost(const struct postgres_connection *connection);
 /* Calls `lost(arg)` on the loop if the other side closes while no fiber waits for an answer. */
 void postgres_watch(struct postgres_connection *connection, void (*lost)(void *arg), void *arg);
