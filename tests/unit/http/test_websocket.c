@@ -2,10 +2,7 @@
 #include "base/log.h"
 #include "http/problem.h"
 #include "http/websocket.h"
-#include "loopback.h"
-
-#define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-#define UPGRADE "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+#include "ws_client.h"
 
 static _Atomic int closed_code, closed_count;
 static bool owner_drains;
@@ -50,74 +47,11 @@ static struct loopback with(void (*script)(struct loopback *loopback))
     return (struct loopback){.options = {.handler = {.handle = answer}}, .script = script};
 }
 
-/* A masked frame. */
-static size_t frame(unsigned char first, const char *payload, size_t size, unsigned char *out)
-{
-    static const unsigned char key[4] = {1, 2, 3, 4};
-    size_t at = 2;
-    out[0] = first;
-    out[1] = (unsigned char)(0x80 | (size < 126 ? size : size < 65536 ? 126 : 127));
-    for (int shift = size < 126 ? -1 : size < 65536 ? 8 : 56; shift >= 0; shift -= 8)
-        out[at++] = (unsigned char)((uint64_t)size >> shift);
-    memcpy(out + at, key, 4);
-    at += 4;
-    for (size_t i = 0; i < size; i++)
-        out[at++] = (unsigned char)payload[i] ^ key[i % 4];
-    return at;
-}
-
-static void say(struct loopback *l, int fd, unsigned char first, const char *payload, size_t size)
-{
-    unsigned char *bytes = malloc(size + 14);
-    loopback_send(l, fd, bytes, frame(first, payload, size, bytes));
-    free(bytes);
-}
-
-/* The first byte of the next frame, whose payload goes to `text`; 0 when there is none. */
-static int hear(struct loopback *l, int fd, char *text, size_t room)
-{
-    unsigned char head[8];
-    size_t size;
-    if (!loopback_recv(l, fd, head, 2))
-        return 0;
-    size = head[1] & 0x7f;
-    LOOPBACK_CHECK(l, !(head[1] & 0x80));
-    if (size >= 126) {
-        unsigned char length[8];
-        size_t bytes = size == 126 ? 2 : 8;
-        loopback_recv(l, fd, length, bytes);
-        size = 0;
-        for (size_t i = 0; i < bytes; i++)
-            size = size << 8 | length[i];
-    }
-    LOOPBACK_CHECK(l, size < room);
-    if (size >= room || (size && !loopback_recv(l, fd, text, size)))
-        return 0;
-    text[size] = '\0';
-    return head[0];
-}
-
-static bool hears(struct loopback *l, int fd, const char *wanted)
-{
-    char text[1024];
-    return hear(l, fd, text, sizeof text) == 0x81 && strcmp(text, wanted) == 0;
-}
-
-static bool hears_close(struct loopback *l, int fd, int code)
-{
-    char text[256];
-    int first = hear(l, fd, text, sizeof text);
-    if (first == 0x88 && ((unsigned char)text[0] << 8 | (unsigned char)text[1]) == code)
-        return true;
-    printf("close: frame %x, code %d instead of %d\n", first, (unsigned char)text[0] << 8 | (unsigned char)text[1], code);
-    return false;
-}
-
 static int open_socket(struct loopback *l)
 {
     char text[1024];
     int fd = loopback_connect(l);
-    loopback_say(l, fd, UPGRADE KEY "\r\n");
+    loopback_say(l, fd, WS_UPGRADE WS_KEY "\r\n");
     LOOPBACK_CHECK(l, loopback_answer(l, fd, true, text, sizeof text) == 101);
     LOOPBACK_CHECK(l, strstr(text, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
     LOOPBACK_CHECK(l, strstr(text, "Sec-WebSocket-Protocol: purser.v1\r\n"));
@@ -142,13 +76,13 @@ static void handshake_script(struct loopback *l)
         int status;
     } cases[] = {
         {"GET /ws HTTP/1.1\r\nHost: x\r\n\r\n", 426},
-        {"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" KEY "\r\n", 426},
-        {"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" KEY "\r\n", 426},
-        {"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 8\r\n" KEY "\r\n", 426},
-        {"POST /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" KEY "\r\n", 426},
-        {UPGRADE "\r\n", 400},
-        {UPGRADE "Sec-WebSocket-Key: short\r\n\r\n", 400},
-        {UPGRADE "Sec-WebSocket-Key: !!!!!!!!!!!!!!!!!!!!!!==\r\n\r\n", 400},
+        {"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" WS_KEY "\r\n", 426},
+        {"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" WS_KEY "\r\n", 426},
+        {"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 8\r\n" WS_KEY "\r\n", 426},
+        {"POST /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" WS_KEY "\r\n", 426},
+        {WS_UPGRADE "\r\n", 400},
+        {WS_UPGRADE "Sec-WebSocket-Key: short\r\n\r\n", 400},
+        {WS_UPGRADE "Sec-WebSocket-Key: !!!!!!!!!!!!!!!!!!!!!!==\r\n\r\n", 400},
     };
     char text[2048];
     int fd = loopback_connect(l);
@@ -230,9 +164,9 @@ static void early_script(struct loopback *l)
 {
     char text[1024];
     unsigned char bytes[512];
-    size_t size = strlen(UPGRADE KEY "\r\n");
+    size_t size = strlen(WS_UPGRADE WS_KEY "\r\n");
     int fd = loopback_connect(l);
-    memcpy(bytes, UPGRADE KEY "\r\n", size);
+    memcpy(bytes, WS_UPGRADE WS_KEY "\r\n", size);
     size += frame(0x81, "early", 5, bytes + size);
     loopback_send(l, fd, bytes, size);
     LOOPBACK_CHECK(l, loopback_answer(l, fd, true, text, sizeof text) == 101);
