@@ -82,14 +82,9 @@ static int deploy(struct arena *arena, struct cli_arguments *arguments, const ch
     if (!source)
         return 1;
     json_object_set_new(body, "source", json_string(source));
-    const char *target = arena_printf(arena, "/api/v1/functions/%s", name);
+    const char *target = arena_printf(arena, "/internal/functions/%s", name);
     if (cli_ask(arena, "functions", "PUT", target, body, &status, &answer))
         return 1;
-    if (status == 404) { /* a new one */
-        json_object_set_new(body, "name", json_string(name));
-        if (cli_ask(arena, "functions", "POST", "/api/v1/functions", body, &status, &answer))
-            return 1;
-    }
     if (status / 100 != 2)
         return cli_fail(1, "%s was not deployed: %s", name, cli_problem(answer));
     printf("%s is at version %lld.\n", name, (long long)json_get_integer(answer, "version"));
@@ -193,15 +188,8 @@ static int rollback(struct arena *arena, const char *name, const char *version)
     int status;
     if (version && text_to_int64(text_of(version), &number))
         return cli_fail(2, "--version is a whole number");
-    if (!version) {
-        if (cli_ask(arena, "functions", "GET", arena_printf(arena, "/api/v1/functions/%s", name), NULL, &status, &answer))
-            return 1;
-        if (status != 200)
-            return cli_fail(1, "%s cannot be read: %s", name, cli_problem(answer));
-        number = json_get_integer(answer, "version") - 1;
-    }
-    json_t *body = json_make(arena, "{s:I}", "version", (json_int_t)number);
-    const char *target = arena_printf(arena, "/api/v1/functions/%s/rollback", name);
+    json_t *body = version ? json_make(arena, "{s:I}", "version", (json_int_t)number) : json_make(arena, "{}");
+    const char *target = arena_printf(arena, "/internal/functions/%s/rollback", name);
     if (cli_ask(arena, "functions", "POST", target, body, &status, &answer))
         return 1;
     if (status != 200)

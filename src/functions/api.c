@@ -250,7 +250,7 @@ static bool read_change(struct http_request *request, struct http_response *resp
     return true;
 }
 
-FIBER_FN void functions_api_create(void *context, struct http_request *request, struct http_response *response)
+static FIBER_FN void create(void *context, const char *path_name, struct http_request *request, struct http_response *response)
 {
     struct change *change = arena_alloc(request->arena, sizeof(*change));
     struct definition definition = {
@@ -262,9 +262,14 @@ FIBER_FN void functions_api_create(void *context, struct http_request *request, 
         .settings = json_keep(request->arena, json_object()),
     };
     change->creates = true;
-    if (!idempotency_of(request, response, &change->key) || !read_change(request, response, NULL, &definition, change))
+    if (!idempotency_of(request, response, &change->key) || !read_change(request, response, path_name, &definition, change))
         return;
     deploy(database_of(context), change, request, response);
+}
+
+FIBER_FN void functions_api_create(void *context, struct http_request *request, struct http_response *response)
+{
+    create(context, NULL, request, response);
 }
 
 FIBER_FN void functions_api_update(void *context, struct http_request *request, struct http_response *response)
@@ -294,6 +299,18 @@ FIBER_FN void functions_api_update(void *context, struct http_request *request, 
     };
     if (read_change(request, response, name, &definition, change))
         deploy(database_of(context), change, request, response);
+}
+
+FIBER_FN void functions_api_deploy_internal(void *context, struct http_request *request, struct http_response *response)
+{
+    struct stored_version current;
+    const char *name = functions_api_name(request, response);
+    if (!name)
+        return;
+    if (functions_store_get(database_of(context), name, &current) == -ENOENT)
+        create(context, name, request, response);
+    else
+        functions_api_update(context, request, response);
 }
 
 struct removal {
@@ -327,8 +344,11 @@ FIBER_FN void functions_api_delete(void *context, struct http_request *request, 
     }
 }
 
-FIBER_FN void functions_api_rollback(void *context, struct http_request *request, struct http_response *response)
+/* `before_current`: a version that is not named is the one before the current. */
+static FIBER_FN void roll_back(void *context, bool before_current, struct http_request *request, struct http_response *response)
 {
+    struct stored_version current = {0};
+    bool named = false;
     struct change *change = arena_alloc(request->arena, sizeof(*change));
     struct problem_errors errors = {.arena = request->arena};
     json_t *object;
@@ -336,11 +356,15 @@ FIBER_FN void functions_api_rollback(void *context, struct http_request *request
     if (!change->name || !idempotency_of(request, response, &change->key) || !request_json(request, response, false, &object))
         return;
     struct fields fields = fields_of(object, "", &errors);
-    change->rollback_to = field_integer(&fields, "version", true, 1, INT32_MAX, NULL);
+    change->rollback_to = field_integer(&fields, "version", !before_current, 1, INT32_MAX, &named);
     fields_done(&fields);
     if (problem_errors_answer(&errors, response))
         return;
-    int error = database_transact(database_of(context), change_body, change);
+    int error = named ? 0 : functions_store_get(database_of(context), change->name, &current);
+    if (!named)
+        change->rollback_to = current.number > 1 ? current.number - 1 : INT32_MAX;
+    if (!error)
+        error = database_transact(database_of(context), change_body, change);
     if (!error && idempotency_answer(&change->key, response))
         return;
     if (error == -ENOENT) {
@@ -355,6 +379,16 @@ FIBER_FN void functions_api_rollback(void *context, struct http_request *request
         hooks_reload(database_of(context));
         answer_change(change, request, response);
     }
+}
+
+FIBER_FN void functions_api_rollback(void *context, struct http_request *request, struct http_response *response)
+{
+    roll_back(context, false, request, response);
+}
+
+FIBER_FN void functions_api_rollback_internal(void *context, struct http_request *request, struct http_response *response)
+{
+    roll_back(context, true, request, response);
 }
 
 static json_t *show_version(struct arena *arena, const struct stored_version *version)

@@ -12,6 +12,9 @@ FIBER_FN void functions_api_delete(void *context, struct http_request *request, 
 FIBER_FN void functions_api_versions(void *context, struct http_request *request, struct http_response *response);
 FIBER_FN void functions_api_rollback(void *context, struct http_request *request, struct http_response *response);
 FIBER_FN void functions_api_logs(void *context, struct http_request *request, struct http_response *response);
+/* For the command line: makes the function or its next version; goes back to the version before the current if none is named. */
+FIBER_FN void functions_api_deploy_internal(void *context, struct http_request *request, struct http_response *response);
+FIBER_FN void functions_api_rollback_internal(void *context, struct http_request *request, struct http_response *response);
 
 /* Calls (api_calls.c). */
 FIBER_FN void functions_api_invoke(void *context, struct http_request *request, struct http_response *response);

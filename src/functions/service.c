@@ -39,6 +39,8 @@ static const struct route routes[] = {
     {HTTP_GET, "/api/v1/functions/{name}/logs", ROUTE_ADMIN, functions_api_logs},
     {HTTP_POST, "/api/v1/functions/{name}/invocations", ROUTE_PUBLIC, functions_api_invoke},
     {HTTP_GET, "/api/v1/functions/{name}/invocations/{id}", ROUTE_USER, functions_api_invocation},
+    {HTTP_PUT, "/internal/functions/{name}", ROUTE_INTERNAL, functions_api_deploy_internal},
+    {HTTP_POST, "/internal/functions/{name}/rollback", ROUTE_INTERNAL, functions_api_rollback_internal},
     {HTTP_POST, "/internal/functions/{name}/invocations", ROUTE_INTERNAL, functions_api_invoke_internal},
     {0, NULL, 0, NULL},
 };

@@ -79,7 +79,7 @@ static FIBER_FN json_t *run_line(struct arena *arena, struct text line)
         return json_make(arena, "{s:i, s:{s:s}}", "status", 400, "body", "detail", "service, method and target are needed.");
     struct http_request request;
     service_request_init(&request, arena, method, target, json_object_get(said, "body"));
-    request.identity = (struct http_identity){.user_id = "00000000-0000-7000-8000-000000000000", .role = "admin", .session_id = "control"};
+    request.identity = service_administrator();
     struct http_response response = {.arena = arena};
     service_call(service, &request, &response);
     if (!response.body.size || json_parse(arena, response.body, &answer, NULL))

@@ -95,12 +95,18 @@ void service_request_init(struct http_request *request, struct arena *arena, con
     }
 }
 
-FIBER_FN int service_ask(const char *service, const char *method, const char *target, const json_t *body, int *ret_status,
-                         json_t **ret_answer)
+struct http_identity service_administrator(void)
+{
+    return (struct http_identity){.user_id = "00000000-0000-7000-8000-000000000000", .role = "admin", .session_id = "control"};
+}
+
+static FIBER_FN int ask_as(struct http_identity identity, const char *service, const char *method, const char *target, const json_t *body,
+                           int *ret_status, json_t **ret_answer)
 {
     struct arena *arena = fiber_arena();
     struct http_request request;
     service_request_init(&request, arena, method, target, body);
+    request.identity = identity;
     struct http_response response = {.arena = arena};
     service_call(service, &request, &response);
     if (response.status == 503)
@@ -117,4 +123,16 @@ FIBER_FN int service_ask(const char *service, const char *method, const char *ta
     if (ret_answer)
         *ret_answer = answer;
     return 0;
+}
+
+FIBER_FN int service_ask(const char *service, const char *method, const char *target, const json_t *body, int *ret_status,
+                         json_t **ret_answer)
+{
+    return ask_as((struct http_identity){0}, service, method, target, body, ret_status, ret_answer);
+}
+
+FIBER_FN int service_ask_as_administrator(const char *service, const char *method, const char *target, const json_t *body, int *ret_status,
+                                          json_t **ret_answer)
+{
+    return ask_as(service_administrator(), service, method, target, body, ret_status, ret_answer);
 }

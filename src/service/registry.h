@@ -27,6 +27,9 @@ struct running_service *registry_add(const struct service *service);
 void registry_open(struct running_service *entry);
 void registry_close(struct running_service *entry);
 
+/* Whoever holds the machine: the control socket and the command line. */
+struct http_identity service_administrator(void);
+
 /* A request made inside the process; strings are copied into the arena. */
 void service_request_init(struct http_request *request, struct arena *arena, const char *method, const char *target, const json_t *body);
 

@@ -47,5 +47,8 @@ FIBER_FN void service_call(const char *service, struct http_request *request, st
 /* A small JSON call on behalf of the system (no user): 0 and status and tree, or negative. */
 FIBER_FN int service_ask(const char *service, const char *method, const char *target, const json_t *body, int *ret_status,
                          json_t **ret_answer);
+/* The same with an administrator's rights: what the command line asks, where no system runs. */
+FIBER_FN int service_ask_as_administrator(const char *service, const char *method, const char *target, const json_t *body, int *ret_status,
+                                          json_t **ret_answer);
 
 #endif
