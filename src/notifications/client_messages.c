@@ -78,13 +78,26 @@ static FIBER_FN void act(struct listener *listener, struct text message)
         listener_close(listener, WS_CLOSE_POLICY, "not a message of purser.v1");
 }
 
+static void finish(struct message_work *work)
+{
+    listener_unref(work->listener);
+    free(work);
+}
+
 static FIBER_FN void run(void *arg)
 {
     struct message_work *work = arg;
     fiber_narrow_deadline(WORK_MS);
     act(work->listener, text_of(work->text));
-    listener_unref(work->listener);
-    free(work);
+    finish(work);
+}
+
+/* Short of memory, before or in the middle. */
+static void give_up(void *arg)
+{
+    struct message_work *work = arg;
+    listener_close(work->listener, WS_CLOSE_RESTART, "try again");
+    finish(work);
 }
 
 void client_message(struct listener *listener, struct text message)
@@ -99,9 +112,7 @@ void client_message(struct listener *listener, struct text message)
     memcpy(work->text, message.at, message.size);
     work->text[message.size] = 0;
     listener->messages++;
-    if (fiber_start("notifications.message", run, work) == 0)
-        return;
-    free(work);
-    listener_unref(listener);
-    listener_close(listener, WS_CLOSE_RESTART, "try again");
+    const struct fiber_options options = {.name = "notifications.message", .run = run, .arg = work, .abandoned = give_up};
+    if (fiber_start_with(&options, NULL))
+        give_up(work);
 }

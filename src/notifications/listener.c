@@ -142,15 +142,27 @@ static FIBER_FN void catch_up(void *arg)
     free_if_done(listener);
 }
 
+/* Short of memory, before or in the middle: the client comes back and reads on from what it has. */
+static void give_up(void *arg)
+{
+    struct listener *listener = arg;
+    listener_close(listener, WS_CLOSE_RESTART, "try again");
+    listener->working = false;
+    free_if_done(listener);
+}
+
+static void start_work(struct listener *listener, const char *name, void (*run)(void *arg))
+{
+    const struct fiber_options options = {.name = name, .run = run, .arg = listener, .abandoned = give_up};
+    listener->working = true;
+    if (fiber_start_with(&options, NULL))
+        give_up(listener);
+}
+
 static void start_catching_up(struct listener *listener)
 {
-    if (listener->working)
-        return;
-    listener->working = true;
-    if (fiber_start("notifications.catch_up", catch_up, listener)) {
-        listener->working = false;
-        listener_close(listener, WS_CLOSE_RESTART, "try again");
-    }
+    if (!listener->working)
+        start_work(listener, "notifications.catch_up", catch_up);
 }
 
 void listener_push(struct listener *listener, const struct push *push)
@@ -192,9 +204,7 @@ static FIBER_FN void begin(void *arg)
     struct standing standing;
     int error = notifications_standing(listener->notifications->engines.database, listener->user_id, &standing);
     if (error || !listener->socket) {
-        listener_close(listener, WS_CLOSE_RESTART, "try again");
-        listener->working = false;
-        free_if_done(listener);
+        give_up(listener);
         return;
     }
     json_t *hello = json_make(fiber_arena(), "{s:s, s:I, s:I}", "type", "hello", "last_seq", (json_int_t)standing.last_seq, "unread",
@@ -221,7 +231,6 @@ int listener_accept(struct notifications *notifications, struct http_request *re
         memory_short();
     listener->notifications = notifications;
     listener->sent = after;
-    listener->working = true;
     snprintf(listener->user_id, sizeof listener->user_id, "%s", request->identity.user_id);
     snprintf(listener->session_id, sizeof listener->session_id, "%s", request->identity.session_id ? request->identity.session_id : "");
     int error = websocket_accept(request, response, "purser.v1", &events, listener, &listener->socket);
@@ -231,9 +240,6 @@ int listener_accept(struct notifications *notifications, struct http_request *re
     }
     hub_add(listener);
     listener_expires(listener, request->identity.expires_wall_ms);
-    if (fiber_start("notifications.begin", begin, listener)) {
-        listener->working = false;
-        listener_close(listener, WS_CLOSE_RESTART, "try again");
-    }
+    start_work(listener, "notifications.begin", begin);
     return 0;
 }

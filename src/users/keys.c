@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/settings.h"
 #include "users/rules.h"
 #include "users/store.h"
@@ -108,7 +109,7 @@ static FIBER_FN int make_first(struct key_ring *ring)
 
 FIBER_FN int key_ring_open(struct database *database, const char *secret, struct key_ring **ret_ring, struct err *err)
 {
-    struct key_ring *ring = calloc(1, sizeof *ring);
+    struct key_ring *ring = memory_get_zeroed(sizeof *ring);
     if (!ring)
         return err_set(err, -ENOMEM, "out of memory");
     ring->database = database;

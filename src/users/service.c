@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "security/passwords.h"
 #include "security/secret.h"
 #include "users/api.h"
@@ -76,7 +77,7 @@ static void on_clock(void *arg)
 
 static FIBER_FN int start(struct service_engines *engines, void **ret_context, struct err *err)
 {
-    struct users *users = calloc(1, sizeof *users);
+    struct users *users = memory_get_zeroed(sizeof *users);
     if (!users)
         return err_set(err, -ENOMEM, "out of memory");
     users->database = engines->database;
