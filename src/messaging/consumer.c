@@ -11,6 +11,7 @@
 #include "messaging/handling.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,13 +21,17 @@
 #define IDEMPOTENCY_KEEP_MS (INT64_C(24) * 3600 * 1000)
 #define CLEAN_AT_ONCE 500
 
-/* One consumer; lives as long as the process. */
+/* One consumer; lives until messaging_stop. */
 struct consumption {
     struct database *database;
     struct event_handler handler;
     struct parking *parking; /* of topics */
     struct counter *handled, *failed;
+    struct consumption *next;
 };
+
+static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct consumption *list_of_all;
 
 /* A transaction over some events. */
 struct work {
@@ -48,7 +53,27 @@ static struct consumption *consumption_new(struct database *database, const stru
         .handled = counter_get("purser_events_handled_total", labels, "events that had their effect or were recognised as repeats"),
         .failed = counter_get("purser_events_failed_total", labels, "failed attempts at events"),
     };
+    pthread_mutex_lock(&list_lock);
+    consumption->next = list_of_all;
+    list_of_all = consumption;
+    pthread_mutex_unlock(&list_lock);
     return consumption;
+}
+
+void messaging_stop(struct database *database)
+{
+    parking_stop(database);
+    pthread_mutex_lock(&list_lock);
+    for (struct consumption **place = &list_of_all; *place;) {
+        struct consumption *consumption = *place;
+        if (consumption->database != database) {
+            place = &consumption->next;
+            continue;
+        }
+        *place = consumption->next;
+        free(consumption);
+    }
+    pthread_mutex_unlock(&list_lock);
 }
 
 /* ---- what queues and topics share ---- */

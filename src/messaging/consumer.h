@@ -35,7 +35,8 @@ int consume_dead_letters(struct database *database, struct queue *queue, const c
 int consume_stream(struct database *database, struct stream *stream, const char *group, const char *const *topics,
                    const struct event_handler *handler, struct err *err);
 
-/* Ends what works on that database by itself (retries of parked events): after stream_stop, before database_close. */
+/* Ends what works on that database by itself (retries of parked events) and forgets its consumers: after queue_stop and stream_stop, before
+ * database_close. */
 FIBER_FN void messaging_stop(struct database *database);
 
 /* Deletes inbox rows older than 8 days and idempotency rows older than 24 h in small batches; called by the skeleton every minute. */

@@ -47,5 +47,7 @@ int parking_add(struct transaction *tx, struct parking *parking, const struct ha
 int parking_keys(struct transaction *tx, const struct parking *parking, struct rows *ret_keys);
 /* After a change to parked rows of that database (a dead letter was sent again or dropped). For transaction_after_commit. */
 void parking_wake(void *database);
+/* Ends the retries of that database, once no handler is at work. */
+FIBER_FN void parking_stop(struct database *database);
 
 #endif

@@ -209,13 +209,27 @@ struct parking *parking_start(struct database *database, const struct event_hand
     return parking;
 }
 
-void messaging_stop(struct database *database)
+/* Takes the next one of that database off the list; NULL when there is none. */
+static struct parking *take_off(const struct database *database)
 {
-    for (struct parking *parking = list; parking; parking = parking->next)
-        if (parking->database == database) {
-            atomic_store(&parking->stopping, true);
-            wakeup_ring(&parking->wakeup);
-            while (atomic_load(&parking->running))
-                wakeup_wait_uninterrupted(&parking->stopped);
-        }
+    pthread_mutex_lock(&list_lock);
+    struct parking **place = &list;
+    while (*place && (*place)->database != database)
+        place = &(*place)->next;
+    struct parking *parking = *place;
+    if (parking)
+        *place = parking->next;
+    pthread_mutex_unlock(&list_lock);
+    return parking;
+}
+
+void parking_stop(struct database *database)
+{
+    for (struct parking *parking; (parking = take_off(database));) {
+        atomic_store(&parking->stopping, true);
+        wakeup_ring(&parking->wakeup);
+        while (atomic_load(&parking->running))
+            wakeup_wait_uninterrupted(&parking->stopped);
+        free(parking);
+    }
 }

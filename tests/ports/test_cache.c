@@ -118,21 +118,14 @@ static void hear(void *context, const char *channel, struct text message)
         atomic_fetch_add(&ear->unexpected, 1);
 }
 
-static char *pattern_of(const char *prefix)
-{
-    size_t size = strlen(prefix) + 2;
-    char *pattern = malloc(size);
-    check(pattern);
-    snprintf(pattern, size, "%s*", prefix);
-    return pattern;
-}
-
 static void subscribe_here(void *arg)
 {
     struct ear *ears = arg;
+    char pattern[80];
+    snprintf(pattern, sizeof pattern, "%s*", ears[1].channel);
     ears[0].worker = ears[1].worker = worker_self();
     struct cache_subscription exact = {.pattern = ears[0].channel, .message = hear, .context = &ears[0]};
-    struct cache_subscription prefix = {.pattern = pattern_of(ears[1].channel), .message = hear, .context = &ears[1]};
+    struct cache_subscription prefix = {.pattern = pattern, .message = hear, .context = &ears[1]};
     check_equal(cache_subscribe(cache, &exact), 0);
     check_equal(cache_subscribe(cache, &prefix), 0);
     atomic_fetch_add(&ears[2].heard, 1);
