@@ -169,13 +169,13 @@ FIBER_FN void orders_list(void *context, struct http_request *request, struct ht
     struct list_read read = {.filter = {.user_id = is_admin(request) ? NULL : request->identity.user_id,
                                         .status = wanted,
                                         .cursor = *page.cursor ? page.cursor : ID_LAST,
-                                        .limit = page.limit}};
+                                        .limit = page.limit + 1}};
     /* Everybody's orders are many: they are read where a scan holds up nobody. */
     int code = read.filter.user_id ? database_read(orders->database, read_list, &read) : database_scan(orders->database, read_list, &read);
     if (code < 0)
         problem_from_error(response, code, "listing orders");
     else
-        respond_bytes(response, 200, "application/json", print_order_page(response->arena, read.list, read.count, read.filter.limit));
+        respond_bytes(response, 200, "application/json", print_order_page(response->arena, read.list, read.count, page.limit));
 }
 
 /* ---- moving ---- */

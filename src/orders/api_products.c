@@ -35,12 +35,12 @@ FIBER_FN void products_list(void *context, struct http_request *request, struct 
         problem_errors_add(&errors, "/cursor", "This is no cursor of this list.");
     if (problem_errors_answer(&errors, response))
         return;
-    struct page_read read = {.cursor = *page.cursor ? page.cursor : ID_LAST, .limit = page.limit};
+    struct page_read read = {.cursor = *page.cursor ? page.cursor : ID_LAST, .limit = page.limit + 1};
     int code = database_read(orders->database, read_page, &read);
     if (code < 0)
         problem_from_error(response, code, "listing products");
     else
-        respond_bytes(response, 200, "application/json", print_product_page(response->arena, read.list, read.count, read.limit));
+        respond_bytes(response, 200, "application/json", print_product_page(response->arena, read.list, read.count, page.limit));
 }
 
 struct product_read {

@@ -95,23 +95,25 @@ static struct text finish_page(struct arena *arena, struct buffer *page, const c
 struct text print_product_page(struct arena *arena, const struct product *list, unsigned count, int limit)
 {
     struct buffer page = {0};
+    bool more = count > (unsigned)limit;
     buffer_add_string(&page, "{\"data\":[");
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count - more; i++) {
         struct text product = print_product(arena, &list[i]);
         buffer_add(&page, ",", i > 0);
         buffer_add(&page, product.at, product.size);
     }
-    return finish_page(arena, &page, count == (unsigned)limit ? list[count - 1].id : NULL);
+    return finish_page(arena, &page, more ? list[limit - 1].id : NULL);
 }
 
 struct text print_order_page(struct arena *arena, const struct order *list, unsigned count, int limit)
 {
     struct buffer page = {0};
+    bool more = count > (unsigned)limit;
     buffer_add_string(&page, "{\"data\":[");
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count - more; i++) {
         buffer_add(&page, ",", i > 0);
         buffer_add_string(&page, summary(arena, &list[i]));
         buffer_add(&page, "}", 1);
     }
-    return finish_page(arena, &page, count == (unsigned)limit ? list[count - 1].id : NULL);
+    return finish_page(arena, &page, more ? list[limit - 1].id : NULL);
 }

@@ -80,13 +80,14 @@ static int read_list(struct transaction *tx, void *arg)
     return payments_store_payments(tx, &read->filter, &read->list, &read->count);
 }
 
-static void respond_list(struct http_request *request, struct http_response *response, const struct list_read *read)
+/* A page of up to `limit` of a list that was read one longer, to see whether more follows. */
+static void respond_list(struct http_request *request, struct http_response *response, const struct list_read *read, unsigned limit)
 {
     json_t *data = json_make(request->arena, "[]");
-    for (unsigned i = 0; i < read->count; i++)
+    for (unsigned i = 0; i < read->count && i < limit; i++)
         if (json_array_append(data, show(request->arena, &read->list[i], read->list[i].status)))
             memory_short();
-    const char *next = read->count == (unsigned)read->filter.limit ? read->list[read->count - 1].id : NULL;
+    const char *next = read->count > limit ? read->list[limit - 1].id : NULL;
     respond_json(response, 200, json_make(request->arena, "{s:O, s:s?}", "data", data, "next_cursor", next));
 }
 
@@ -106,12 +107,12 @@ FIBER_FN void payments_list(void *context, struct http_request *request, struct 
     struct list_read read = {.filter = {.user_id = is_admin(request) ? NULL : request->identity.user_id,
                                         .order_id = order_id,
                                         .cursor = *page.cursor ? page.cursor : ID_LAST,
-                                        .limit = page.limit}};
+                                        .limit = page.limit + 1}};
     int code = database_read(payments->database, read_list, &read);
     if (code < 0)
         problem_from_error(response, code, "listing payments");
     else
-        respond_list(request, response, &read);
+        respond_list(request, response, &read, (unsigned)page.limit);
 }
 
 /* ---- refunds ---- */

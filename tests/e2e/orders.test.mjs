@@ -215,6 +215,10 @@ test('lists are newest first, by status, page by page', async () => {
     for (const [i, id] of made.entries()) await ada.order_in(id, i % 2 ? 'payment_failed' : 'paid');
     const ids = (rows) => rows.map((o) => o.id);
     assert.deepEqual(ids(await all_pages(ada, '/orders', 2)), [...made].reverse());
+    const whole = (await ada.get('/orders?limit=5')).body;
+    assert.equal(whole.data.length, 5);
+    assert.equal(whole.next_cursor, null, 'nothing follows the last one');
+    assert.equal((await ada.get('/payments?limit=5')).body.next_cursor, null);
     assert.deepEqual(ids(await all_pages(ada, '/orders?status=payment_failed', 1)), [made[3], made[1]]);
     assert.deepEqual(ids((await ada.get('/orders?status=shipped')).body.data), []);
     const bad = await ada.get('/orders?status=lost&limit=0');
