@@ -24,7 +24,7 @@
 /* One direction. */
 struct way {
     struct ws_frames frames;
-    struct tcp *to;
+    struct tcp *to; /* NULL once it is gone */
     bool mask;   /* our close goes to a service, masked */
     bool cut;    /* our close is in; nothing follows */
     bool closed; /* the sender's own close frame went by */
@@ -32,12 +32,12 @@ struct way {
 
 struct ws_tunnel {
     struct tcp service;
-    struct tcp *client; /* NULL until joined */
+    struct tcp *client; /* NULL until joined, and once it is gone */
     uv_connect_t connect;
     struct fiber *fiber; /* that opens it; NULL once joined */
     struct buffer in;    /* the service's answer to the upgrade */
     size_t scanned;
-    bool connected, failed;
+    bool connected, failed, joined;
     struct way to_client, to_service;
     int code; /* of our close; 0: none ordered */
     char reason[124];
@@ -56,7 +56,7 @@ static struct ws_tunnel *tunnel_of(struct tcp *tcp)
 static void put_close(struct ws_tunnel *tunnel, struct way *way)
 {
     unsigned char frame[135];
-    if (way->cut || way->closed)
+    if (way->cut || way->closed || !way->to)
         return;
     way->cut = true;
     size_t size = ws_close_frame(tunnel->code, tunnel->reason, way->mask, frame);
@@ -84,6 +84,8 @@ static size_t follow(struct ws_tunnel *tunnel, struct way *way, struct text byte
 static bool pass(struct ws_tunnel *tunnel, struct way *way, struct text bytes)
 {
     bool was_cut = way->cut;
+    if (!way->to)
+        return true; /* nobody hears it; what comes is read and dropped */
     size_t size = follow(tunnel, way, bytes);
     if (!was_cut && tcp_write(way->to, (struct text){bytes.at, size}, (struct text){0}) == -ENOMEM)
         tcp_close(way->to);
@@ -114,7 +116,8 @@ void ws_tunnel_close(struct ws_tunnel *tunnel, int code, const char *reason)
     for (unsigned i = 0; i < 2; i++) {
         if (ws_frames_at_boundary(&ways[i]->frames))
             put_close(tunnel, ways[i]);
-        tcp_set_due(ways[i]->to, clock_mono_ms() + CLOSE_MS);
+        if (ways[i]->to)
+            tcp_set_due(ways[i]->to, clock_mono_ms() + CLOSE_MS);
     }
 }
 
@@ -129,7 +132,7 @@ static void wake(struct ws_tunnel *tunnel)
 static void on_service_read(struct tcp *tcp, struct text bytes)
 {
     struct ws_tunnel *tunnel = tunnel_of(tcp);
-    if (!tunnel->client) {
+    if (!tunnel->joined) {
         buffer_add(&tunnel->in, bytes.at, bytes.size);
         tunnel->failed |= tunnel->in.failed || tunnel->in.size > HTTP_HEAD_MAX + REFUSAL_MAX;
         wake(tunnel);
@@ -237,6 +240,7 @@ static void on_client_closed(void *context)
 {
     struct ws_tunnel *tunnel = context;
     tunnel->client_gone = true;
+    tunnel->client = tunnel->to_client.to = NULL;
     if (!tunnel->service.closing && !tunnel->service.ending)
         end(&tunnel->service);
     maybe_free(tunnel);
@@ -371,6 +375,7 @@ static void join(struct ws_tunnel *tunnel, struct http_request *request, struct 
     struct buffer in = tunnel->in;
     websocket_switch(request, protocol.at ? arena_copy(request->arena, protocol.at, protocol.size) : NULL);
     tunnel->fiber = NULL;
+    tunnel->joined = true;
     tunnel->client = request->upgrade->tcp;
     tunnel->to_client.to = tunnel->client;
     tunnel->to_service.to = &tunnel->service;
