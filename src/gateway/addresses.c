@@ -14,6 +14,7 @@ struct network {
 };
 
 struct proxies {
+    struct proxies *former; /* replaced by this one; requests at work may still use it */
     unsigned count;
     struct network networks[NETWORKS_MAX];
 };
@@ -65,9 +66,18 @@ int proxies_parse(const char *list, struct proxies **ret_proxies, struct err *er
     return 0;
 }
 
+void proxies_keep(struct proxies *proxies, struct proxies *former)
+{
+    proxies->former = former;
+}
+
 void proxies_free(struct proxies *proxies)
 {
-    free(proxies);
+    while (proxies) {
+        struct proxies *former = proxies->former;
+        free(proxies);
+        proxies = former;
+    }
 }
 
 static bool is_within(const struct network *network, const unsigned char bytes[16])

@@ -37,7 +37,7 @@
 static struct http_server *server;
 static struct router *own;
 static struct static_files *files;
-static struct proxies *proxies; /* replaced whole at a reload; old ones stay, for requests at work */
+static struct proxies *proxies; /* replaced whole at a reload */
 static uint64_t requests, failures;
 
 static const char *origins(void)
@@ -202,9 +202,11 @@ static int load_proxies(struct err *err)
 {
     struct proxies *fresh;
     int error = proxies_parse(settings_text("trusted_proxies"), &fresh, err);
-    if (!error)
-        __atomic_store_n(&proxies, fresh, __ATOMIC_RELEASE);
-    return error;
+    if (error)
+        return error;
+    proxies_keep(fresh, proxies);
+    __atomic_store_n(&proxies, fresh, __ATOMIC_RELEASE);
+    return 0;
 }
 
 /* build/web beside build/purser, unless a folder was named. */
