@@ -9,7 +9,7 @@ import { until } from '../support/wait.mjs';
 let shop;
 let boss;
 before(async () => {
-    shop = await new System({ settings: { PURSER_ORDER_EXPIRY: '2s' } }).start();
+    shop = await new System({ settings: { PURSER_ORDER_EXPIRY: '6s' } }).start();
     boss = await admin(shop);
 });
 after(() => shop?.stop());
@@ -35,7 +35,7 @@ test('a paid order does not expire', async () => {
 });
 
 test('a socket ends with its token, and lives on with a new one', async () => {
-    const short = await new System({ settings: { PURSER_ACCESS_TOKEN_TTL: '3s' } }).start();
+    const short = await new System({ settings: { PURSER_ACCESS_TOKEN_TTL: '8s' } }).start();
     const ada = await register(short);
     const [left, renewed] = [ada.socket(), ada.socket()];
     await Promise.all([left.next('hello'), renewed.next('hello')]);

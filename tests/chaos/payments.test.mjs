@@ -6,7 +6,7 @@ import { shop_and_sandbox } from '../support/sandbox.mjs';
 import { admin, all_pages, new_key, product, register, stock_of } from '../support/shop.mjs';
 import { until } from '../support/wait.mjs';
 
-const SETTINGS = { PURSER_PAYMENT_TIMEOUT: '500ms', PURSER_PAYMENT_RECONCILE: '1s', PURSER_RETRY_BASE: '100ms', PURSER_RETRY_LIMIT: '20' };
+const SETTINGS = { PURSER_PAYMENT_TIMEOUT: '1s', PURSER_PAYMENT_RECONCILE: '4s', PURSER_RETRY_BASE: '100ms', PURSER_RETRY_LIMIT: '20' };
 let shop;
 let sandbox;
 let boss;
