@@ -19,7 +19,7 @@
 #define IDLE_MS 75000
 #define LINGER_MS 2000
 #define HANG_UP_MS 2000
-#define WRITE_MS 30000 /* without the client taking anything */
+#define WRITE_MS 30000 /* in which a client takes some of an answer */
 #define PIPELINE_MAX (64 * 1024)
 
 static struct connection *connection_of(struct tcp *tcp)
@@ -40,6 +40,12 @@ static void count_busy(struct connection *connection)
     __atomic_store_n(&listener->busy, busy ? listener->busy + 1 : listener->busy - 1, __ATOMIC_RELAXED);
 }
 
+static void await_written(struct connection *connection)
+{
+    connection->unwritten = tcp_unwritten(&connection->tcp);
+    tcp_set_due(&connection->tcp, clock_mono_ms() + WRITE_MS);
+}
+
 /* By when something has to happen. */
 static void set_due(struct connection *connection, bool moved)
 {
@@ -48,7 +54,7 @@ static void set_due(struct connection *connection, bool moved)
     if (connection->state == CONNECTION_WORK)
         tcp_set_due(tcp, connection->ended ? now + HANG_UP_MS : 0);
     else if (tcp_queued(tcp))
-        tcp_set_due(tcp, now + WRITE_MS);
+        await_written(connection);
     else if (connection->state == CONNECTION_BODY || (connection->state == CONNECTION_HEAD && connection->in.size)) {
         if (moved || !tcp->due_mono_ms)
             tcp_set_due(tcp, now + settings_duration_ms("head_timeout"));
@@ -70,7 +76,10 @@ static void linger(struct connection *connection)
     buffer_fini(&connection->in);
     tcp_end(&connection->tcp);
     tcp_read(&connection->tcp, true);
-    tcp_set_due(&connection->tcp, clock_mono_ms() + (tcp_queued(&connection->tcp) ? WRITE_MS : LINGER_MS));
+    if (tcp_queued(&connection->tcp))
+        await_written(connection);
+    else
+        tcp_set_due(&connection->tcp, clock_mono_ms() + LINGER_MS);
 }
 
 static void refuse(struct connection *connection, int status, const char *why)
@@ -375,6 +384,8 @@ static void on_due(struct tcp *tcp)
         connection->upgrade.events->due(connection->upgrade.context);
     else if (connection->state == CONNECTION_WORK)
         cancel(connection);
+    else if (tcp_queued(tcp) && tcp_unwritten(tcp) < connection->unwritten)
+        await_written(connection); /* slow, but reading */
     else if (connection->state == CONNECTION_LINGER || tcp_queued(tcp) || (connection->state == CONNECTION_HEAD && !connection->in.size))
         tcp_close(tcp);
     else

@@ -38,6 +38,7 @@ struct connection {
     struct http_exchange *exchange;     /* from the end of its head on */
     struct buffer in;                   /* what came and is not taken: part of a head, or requests behind the one at work */
     size_t scanned;
+    size_t unwritten; /* of an answer, when it was last looked */
     enum connection_state state;
     bool advancing; /* requests are being taken from what came */
     bool ended;     /* the client sends no more */

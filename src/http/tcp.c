@@ -102,6 +102,11 @@ size_t tcp_queued(const struct tcp *tcp)
     return tcp->waiting.size + (tcp->flight ? tcp->flight->bytes.size : 0);
 }
 
+size_t tcp_unwritten(const struct tcp *tcp)
+{
+    return tcp->waiting.size + uv_stream_get_write_queue_size((const uv_stream_t *)&tcp->handle);
+}
+
 static void free_flight(struct tcp *tcp)
 {
     buffer_fini(&tcp->flight->bytes);

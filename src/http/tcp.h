@@ -34,8 +34,10 @@ int tcp_init(struct tcp *tcp, const struct tcp_events *events);
 void tcp_read(struct tcp *tcp, bool on);
 /* Writes at once what the system takes and keeps a copy of the rest. 0; -EPIPE when it closes; -ENOMEM, and then only closing is left. */
 int tcp_write(struct tcp *tcp, struct text first, struct text second);
-/* Bytes that wait. */
+/* Bytes that are kept: what waits, and all of what the system is taking. */
 size_t tcp_queued(const struct tcp *tcp);
+/* Of these, what the system has not taken yet: less than before if the other side reads. */
+size_t tcp_unwritten(const struct tcp *tcp);
 /* Once all is written the other side is told that no more comes. */
 void tcp_end(struct tcp *tcp);
 /* Calls `due` at that time; 0 never. Cheap to move to a later time. */
