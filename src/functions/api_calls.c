@@ -5,6 +5,7 @@
 #include "contracts/names.h"
 #include "functions/call.h"
 #include "functions/hooks.h"
+#include "functions/registry.h"
 #include "functions/service_context.h"
 #include "functions/store.h"
 #include "messaging/idempotency.h"
@@ -226,6 +227,9 @@ static FIBER_FN void invoke(void *context, struct http_request *request, struct 
 {
     struct text event;
     const char *name = functions_api_name(request, response);
+    /* Another instance may have taken a new version a moment ago: its deployer expects that one. */
+    if (name && database_is_postgres(database_of(context)))
+        registry_refresh(database_of(context));
     struct pool_entry *entry = name ? pool_entry_find(name) : NULL;
     struct version *version = entry ? pool_version(entry) : NULL;
     if (!version) {

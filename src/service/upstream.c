@@ -219,14 +219,19 @@ static FIBER_FN int call_instance(struct upstream *upstream, struct instance *in
                                   struct http_response *response, enum http_call_progress *ret_progress)
 {
     struct arena *arena = request->arena;
+    struct http_request sent = *request;
+    if (sent.method == HTTP_HEAD) { /* asked as GET, so that the length is known; our own server leaves the body out */
+        sent.method = HTTP_GET;
+        sent.method_name = text_of("GET");
+    }
     struct http_call call = {
         .address = instance->address,
-        .method = arena_copy(arena, request->method_name.at, request->method_name.size),
+        .method = arena_copy(arena, sent.method_name.at, sent.method_name.size),
         .target = arena_copy(arena, request->target.at, request->target.size),
         .headers = end_to_end(arena, &request->headers),
         .body = request->body,
     };
-    internal_sign(request, &call.headers);
+    internal_sign(&sent, &call.headers);
     struct http_response answer = {.arena = arena};
     add(instance->in_flight, 1);
     add(instance->requests, 1);

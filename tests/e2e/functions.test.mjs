@@ -160,7 +160,11 @@ test('a function hooked on a topic hears of what happens', options, async () => 
 test('logs show what calls said', options, async () => {
     const name = await deploy(boss, 'function handler(event) { console.log("saw", event); if (event === 2) throw new Error("two"); }');
     for (const event of [1, 2]) await call(ada, name, event);
-    const rows = (await boss.get(`/functions/${name}/logs`)).body.data;
+    // Of several instances each writes what it has noted within a second.
+    const rows = await until('both calls in the logs', async () => {
+        const list = (await boss.get(`/functions/${name}/logs`)).body.data;
+        return list.length === 2 && list;
+    });
     assert.deepEqual(rows.map((row) => [row.status, row.logs, row.trigger]), [['failed', ['saw 2'], 'http'], ['succeeded', ['saw 1'], 'http']]);
     assert.match(rows[0].error.message, /two/);
 });
