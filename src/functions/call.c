@@ -20,7 +20,7 @@
 #define LOAD_EXTRA_MS 1000
 /* How long beyond the deadline the host's word is taken for a kill; then the host itself is. */
 #define HOST_GRACE_MS 3000
-#define HOST_WAIT_MS 3000
+#define HOST_WAIT_MS 10000
 #define ATTEMPTS 3
 
 const char *call_kind_name(enum outcome_kind kind)

@@ -67,11 +67,13 @@ static int find_executable(struct err *err)
         *slash = 0;
     int size = *set ? snprintf(executable, sizeof(executable), "%s", set)
                     : snprintf(executable, sizeof(executable), "%s/purser-function-host", self);
-    if (size >= (int)sizeof(executable) || access(executable, X_OK))
-        return err_set(err, -ENOENT, "%s is missing, so no function can run; build it (it needs libjavascriptcoregtk-4.1-dev, node and npm) "
-                                     "or set PURSER_FUNCTION_HOST",
-                       executable);
-    return 0;
+    if (size < (int)sizeof(executable) && access(executable, X_OK) == 0)
+        return 0;
+    err_set(err, -ENOENT, "%s is missing, so no function can run; build it (it needs libjavascriptcoregtk-4.1-dev, node and npm) "
+                          "or set PURSER_FUNCTION_HOST",
+            executable);
+    executable[0] = 0; /* nobody waits for it */
+    return err->code;
 }
 
 static void start_life(void *unused);

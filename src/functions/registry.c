@@ -111,7 +111,7 @@ static int ship_body(struct transaction *tx, void *unused)
             .name = builtin->name,
             .source = builtin->source,
             .access = "user",
-            .timeout_ms = 1000,
+            .timeout_ms = 5000,
             .memory_mb = 64,
             .concurrency = 4,
             .triggers = builtin->triggers,

@@ -13,7 +13,7 @@ export const functions_run = Boolean(process.env.PURSER_BASE_URL) || fs.existsSy
 /** Deploys a new function under a name of its own; gives the name. */
 export async function deploy(boss, source, more = {}) {
     const name = more.name ?? unique('f').toLowerCase();
-    const answer = await boss.post('/functions', { source, ...more, name }, { key: new_key() });
+    const answer = await boss.post('/functions', { source, timeout_ms: 20000, ...more, name }, { key: new_key() });
     assert.equal(answer.status, 201, answer.text);
     return name;
 }
