@@ -8,12 +8,18 @@
 #define DELAY_MAX_MS 2000
 #define KEY_MARGIN_MS 60000
 
-static bool is_email_character(unsigned char c)
+static bool is_alphanumeric(char c)
 {
-    return c > ' ' && c != 0x7f && !strchr("()<>,;:\\\"[]@", c);
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* Labels of letters, digits and hyphens, at least two; a name that is not ASCII may come as it is written. */
+/* RFC 5322's atext and the dot between atoms. */
+static bool is_local_character(char c)
+{
+    return is_alphanumeric(c) || (c && strchr("!#$%&'*+/=?^_`{|}~-.", c));
+}
+
+/* Labels of letters, digits and hyphens, at least two. */
 static bool domain_is_valid(struct text domain)
 {
     struct text label;
@@ -21,11 +27,9 @@ static bool domain_is_valid(struct text domain)
     while (text_split(&domain, '.', &label)) {
         if (!label.size || label.size > LABEL_MAX || label.at[0] == '-' || label.at[label.size - 1] == '-')
             return false;
-        for (size_t i = 0; i < label.size; i++) {
-            unsigned char c = (unsigned char)label.at[i];
-            if (!(c >= 0x80 || c == '-' || (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')))
+        for (size_t i = 0; i < label.size; i++)
+            if (!is_alphanumeric(label.at[i]) && label.at[i] != '-')
                 return false;
-        }
         labels++;
     }
     return labels >= 2;
@@ -38,7 +42,7 @@ bool email_is_valid(const char *email)
     if (!at || at == email || at - email > LOCAL_MAX || size > EMAIL_MAX || email[0] == '.' || at[-1] == '.' || at[1] == '\0')
         return false;
     for (const char *c = email; c < at; c++)
-        if (!is_email_character((unsigned char)*c) || (c[0] == '.' && c[1] == '.'))
+        if (!is_local_character(*c) || (c[0] == '.' && c[1] == '.'))
             return false;
     return email[size - 1] != '.' && domain_is_valid(text_of(at + 1));
 }
