@@ -11,8 +11,8 @@
 
 static void test_emails(void **state)
 {
-    static const char *const good[] = {"a@b.co", "ada@example.com", "Ada.Lovelace+tag@Example.COM", "x_y-z@a-b.c-d.org", ("jos\xc3\xa9@b\xc3\xbc" "cher.de"),
-                                       "'o@b.ie"};
+    static const char *const good[] = {"a@b.co", "ada@example.com", "Ada.Lovelace+tag@Example.COM", "x_y-z@a-b.c-d.org", "'o@b.ie",
+                                       "a@xn--bcher-kva.de", "a!#$%&*/=?^`{|}~b@c.de"};
     static const char *const bad[] = {"", "no", "@", "a@", "@b.co", "a@b", "a@b.", "a@.b", "a@b..co", "a b@c.de", "a@b c.de", "a@-b.co", "a@b-.co",
                                       ".a@b.co", "a.@b.co", "a..b@c.de", "a@b@c.de", "a,b@c.de", "<a@b.co>", "a@[127.0.0.1]", "a\n@b.co",
                                       "a@b_c.de", "\"a\"@b.co", "a@b.co\x7f",
