@@ -1,0 +1,174 @@
+// Buyers and listeners whose own log of requests and answers is the oracle of what a system has to hold in the end, whatever
+// happened to it meanwhile: each acknowledged order is there, paid once, its stock taken once, its notifications without a gap.
+
+import assert from 'node:assert/strict';
+import { all_pages, new_key, stock_of } from './shop.mjs';
+import { Socket } from './socket.mjs';
+import { random, sleep, until } from './wait.mjs';
+
+export const STOCK = 1000000;
+const METHODS = ['pm_card_visa', 'pm_card_visa', 'pm_card_visa', 'pm_card_visa', 'pm_sandbox_flaky', 'pm_card_chargeDeclined'];
+const FINAL = ['paid', 'payment_failed', 'cancelled'];
+
+/** Sends until there is an answer that settles it; a repeat carries the same key. */
+export async function settle(send) {
+    for (;;) {
+        try {
+            const answer = await send();
+            if (answer.status < 500 && answer.status !== 429) return answer;
+        } catch {
+            // No answer: the process was killed. What it did, the repeat will tell.
+        }
+        await sleep(20);
+    }
+}
+
+/** One buyer: orders, and now and then sends an order twice or cancels one; logs every acknowledged answer. */
+export class Buyer {
+    constructor(person, skus, seed) {
+        Object.assign(this, { person, skus, dice: random(seed), log: [], stopped: false });
+    }
+
+    pick(list) {
+        return list[Math.floor(this.dice() * list.length)];
+    }
+
+    async run() {
+        while (!this.stopped) {
+            await this.buy();
+            await sleep(Math.floor(this.dice() * 100));
+        }
+    }
+
+    async buy() {
+        const quantity = 1 + Math.floor(this.dice() * 3);
+        const order = { items: [{ sku: this.pick(this.skus), quantity }], payment_method: this.pick(METHODS) };
+        const key = new_key();
+        const send = () => this.person.post('/orders', order, { key, seconds: 10 });
+        const answer = await settle(send);
+        assert.equal(answer.status, 201, answer.text);
+        const entry = { ...order, quantity, id: answer.body.id, total: answer.body.total, cancelled: false };
+        this.log.push(entry);
+        if (this.dice() < 0.1) assert.equal((await settle(send)).text, answer.text, 'a repeat has the same answer');
+        if (this.dice() < 0.1) await this.cancel(entry);
+    }
+
+    async cancel(entry) {
+        const answer = await settle(() => this.person.post(`/orders/${entry.id}/cancel`, {}, { seconds: 10 }));
+        // A repeat of a cancel whose answer was lost finds it done.
+        assert.ok([200, 409].includes(answer.status), answer.text);
+        entry.cancelled = true;
+    }
+}
+
+/** Listens all the time, coming back with the last number after each crash. */
+export class Listener {
+    constructor(shop, person) {
+        Object.assign(this, { shop, person, seen: [], stopped: false });
+    }
+
+    async run() {
+        while (!this.stopped) {
+            this.socket = new Socket(this.shop.base, { token: this.person.token, from: this.person.from, after: this.last() });
+            await until('the socket ends', () => this.socket.closed || this.stopped, { seconds: 600, every_ms: 10 });
+            this.seen.push(...this.socket.notifications());
+            this.socket.socket.terminate();
+            this.socket = null;
+            await sleep(20);
+        }
+    }
+
+    /** The last number that it saw. */
+    last() {
+        return this.socket?.notifications().at(-1)?.seq ?? this.seen.at(-1)?.seq ?? 0;
+    }
+
+    /** Waits until it has seen the number, then ends. */
+    async stop_at(seq) {
+        await until(`the listener has seen ${seq}`, () => this.last() >= seq);
+        this.stopped = true;
+    }
+}
+
+export async function all_settled(buyers) {
+    for (const buyer of buyers) {
+        buyer.orders = await all_pages(buyer.person, '/orders');
+        buyer.payments = await all_pages(buyer.person, '/payments');
+        if (!buyer.orders.every((order) => FINAL.includes(order.status))) return false;
+        const cancelled = new Set(buyer.orders.filter((o) => o.status === 'cancelled').map((o) => o.id));
+        if (buyer.payments.some((p) => p.status === 'pending')) return false;
+        if (buyer.payments.some((p) => cancelled.has(p.order_id) && p.status === 'succeeded')) return false;
+    }
+    return true;
+}
+
+/** Each acknowledged order is there with its total and a status that fits, and no other order is. */
+export async function check_orders(buyers) {
+    for (const { log, orders, payments } of buyers) {
+        const there = new Map(orders.map((order) => [order.id, order]));
+        for (const entry of log) {
+            const order = there.get(entry.id);
+            assert.ok(order, `acknowledged order ${entry.id} is lost`);
+            assert.equal(order.total, entry.total);
+            const expected = entry.cancelled ? ['cancelled', 'payment_failed', 'paid'] : [entry.payment_method === 'pm_card_chargeDeclined' ? 'payment_failed' : 'paid'];
+            assert.ok(expected.includes(order.status), `${JSON.stringify(entry)} is ${order.status}`);
+            if (order.status === 'paid') assert.equal(payments.filter((p) => p.order_id === order.id && p.status === 'succeeded').length, 1);
+        }
+        assert.equal(new Set(log.map((e) => e.id)).size, log.length, 'two requests were given one order');
+        assert.equal(orders.length, log.length, 'there are orders that nobody was told of');
+    }
+}
+
+/** The provider charged each paid order once, and holds what the payments say. */
+export async function check_charges(buyers, sandbox) {
+    const captured = new Map();
+    for (const charge of await sandbox.charges()) {
+        if (charge.status !== 'succeeded') continue;
+        assert.equal(captured.has(charge.key), false, `charged twice: ${charge.key}`);
+        captured.set(charge.key, charge);
+    }
+    const payments = buyers.flatMap((b) => b.payments).filter((p) => p.status !== 'failed');
+    const kept = (rows, amount) => rows.reduce((sum, row) => sum + amount(row), 0);
+    assert.equal(captured.size, payments.length);
+    assert.equal(kept(payments, (p) => p.amount), kept([...captured.values()], (c) => c.amount));
+    assert.equal(kept(payments, (p) => p.refunded_amount), kept([...captured.values()], (c) => c.refunded_amount));
+}
+
+/** The ledger's sum is zero, and the stock is what the orders left. */
+export async function check_books(boss, buyers, skus) {
+    const { body } = await boss.get('/operations/ledger');
+    assert.equal(body.balanced, true, JSON.stringify(body));
+    for (const sku of skus) {
+        let taken = 0;
+        for (const { log, orders } of buyers) {
+            const there = new Map(orders.map((order) => [order.id, order]));
+            for (const entry of log) if (entry.items[0].sku === sku && there.get(entry.id).status !== 'cancelled') taken += entry.quantity;
+        }
+        assert.equal(await stock_of(boss, sku), STOCK - taken, `stock of ${sku}`);
+    }
+}
+
+const WANTED = { paid: ['order.created', 'order.paid'], payment_failed: ['order.created', 'order.payment_failed'], cancelled: ['order.created', 'order.cancelled'] };
+
+/** Numbers from 1 without a gap, and one notification a fact. */
+export async function check_notifications(buyers) {
+    for (const buyer of buyers) {
+        const wanted = buyer.orders.flatMap((order) => WANTED[order.status].map((type) => `${type} ${order.id}`));
+        buyer.history = await until('every notification is there', async () => {
+            const rows = await all_pages(buyer.person, '/notifications?after=0');
+            const facts = new Set(rows.map((n) => `${n.type} ${n.data?.order_id}`));
+            return wanted.every((fact) => facts.has(fact)) && rows;
+        }, { every_ms: 500 });
+        const rows = buyer.history;
+        assert.deepEqual(rows.map((n) => n.seq), rows.map((_, at) => at + 1));
+        const facts = rows.filter((n) => n.type.startsWith('order.')).map((n) => `${n.type} ${n.data.order_id}`);
+        assert.equal(new Set(facts).size, facts.length, 'told twice');
+    }
+}
+
+/** Who listened all the time saw every notification once and in order. */
+export function check_seen(listeners) {
+    for (const { seen } of listeners) {
+        assert.deepEqual(seen.map((n) => n.seq), seen.map((_, at) => at + 1), 'seen with a gap or twice');
+    }
+}
