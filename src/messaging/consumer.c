@@ -15,8 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BATCH_MAX 64
-#define PREFETCH 128
+#define BATCH_MAX 256
+#define PREFETCH 256
 #define INBOX_KEEP_MS (INT64_C(8) * 24 * 3600 * 1000)
 #define IDEMPOTENCY_KEEP_MS (INT64_C(24) * 3600 * 1000)
 #define CLEAN_AT_ONCE 500
@@ -280,7 +280,7 @@ int consume_stream(struct database *database, struct stream *stream, const char 
     if (!consumption || !consumption->parking)
         return err_set(err, -ENOMEM, "out of memory");
     struct stream_consumer consumer = {
-        .group = group, .topics = topics, .batch_max = 2 * BATCH_MAX, .handle = handle_stream, .context = consumption};
+        .group = group, .topics = topics, .batch_max = BATCH_MAX, .handle = handle_stream, .context = consumption};
     return stream_consume(stream, &consumer, err);
 }
 

@@ -20,7 +20,7 @@
 #include <string.h>
 
 #define INSIDE_TARGET "/api/v1/payments/callbacks/sandbox"
-#define BATCH 64
+#define BATCH 256
 #define PAUSE_MS 1000
 #define GATHER_MS 100
 #define CALL_MS 5000
