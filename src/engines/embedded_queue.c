@@ -242,6 +242,18 @@ static int read_claim(struct transaction *tx, void *arg)
                      "iii", claim->from, claim->to, claim->limit);
 }
 
+/* Reads while a lock is held, which may not be left by a jump: -ENOMEM where memory is short. */
+static int read_under_lock(struct database *file, struct claim *claim)
+{
+    jmp_buf rescue, *outer = memory_rescue;
+    volatile int code = -ENOMEM;
+    memory_rescue = &rescue;
+    if (_setjmp(rescue) == 0)
+        code = database_read(file, read_claim, claim);
+    memory_rescue = outer;
+    return code;
+}
+
 static int claim_messages(struct consumer *consumer, struct claim *claim)
 {
     struct channel *channel = consumer->channel;
@@ -249,7 +261,7 @@ static int claim_messages(struct consumer *consumer, struct claim *claim)
     pthread_mutex_lock(&channel->claim_lock);
     *claim = (struct claim){again ? consumer->from : channel->last_claimed, again ? consumer->to : id_of(channel, (INT64_C(1) << PLACE_BITS) - 1),
                             consumer->wanted.batch_max, {0}};
-    int code = database_read(consumer->queue->file, read_claim, claim);
+    int code = read_under_lock(consumer->queue->file, claim);
     if (code == 0 && !again && claim->rows.count) {
         consumer->from = claim->from;
         consumer->to = channel->last_claimed = rows_integer(&claim->rows, claim->rows.count - 1, 0);

@@ -9,6 +9,7 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <link.h>
 #include <stdatomic.h>
@@ -33,12 +34,15 @@ static bool ready;
 static struct {
     uintptr_t from, to;
 } own[2];
+static uintptr_t base; /* of the executable */
 
 static int note_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
     int place = !info->dlpi_name[0] ? 0 : strstr(info->dlpi_name, "libuv.so") ? 1 : -1;
     (void)size;
     (void)arg;
+    if (place == 0)
+        base = info->dlpi_addr;
     for (int i = 0; place >= 0 && i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *part = &info->dlpi_phdr[i];
         if (part->p_type == PT_LOAD && (part->p_flags & PF_X)) {
@@ -79,11 +83,28 @@ static bool is_within(const void *caller, int place)
     return (uintptr_t)caller >= own[place].from && (uintptr_t)caller < own[place].to;
 }
 
+/* Where in the executable, for addr2line: the last line before whatever goes wrong then. */
+static void say_where(enum kind kind)
+{
+    void *frames[12];
+    ready = false;
+    int count = backtrace(frames, 12);
+    dprintf(2, "fault: %s", names[kind]);
+    for (int i = 2; i < count; i++)
+        if (is_within(frames[i], 0))
+            dprintf(2, " 0x%lx", (unsigned long)((uintptr_t)frames[i] - base));
+    dprintf(2, "\n");
+    ready = true;
+}
+
 static bool fails(enum kind kind, const void *caller)
 {
     if (!ready || !(is_within(caller, 0) || (kind != MEMORY && is_within(caller, 1))))
         return false;
-    return atomic_fetch_add(&counts[kind], 1) + 1 == fail_at[kind];
+    if (atomic_fetch_add(&counts[kind], 1) + 1 != fail_at[kind])
+        return false;
+    say_where(kind);
+    return true;
 }
 
 static bool socket_fails(enum kind kind, int fd, const void *caller, int error)

@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { System, binary, temporary_folder } from '../support/system.mjs';
 import { shop_and_sandbox } from '../support/sandbox.mjs';
 import { PASSWORD, Person, admin, new_email, new_key, product } from '../support/shop.mjs';
-import { random, sleep, until } from '../support/wait.mjs';
+import { random, sleep, until, within } from '../support/wait.mjs';
 
 const RUNS = Number(process.env.PURSER_FAULT_RUNS ?? 8); // of each kind
 const sanitized = binary.includes('sanitized'); // whose heap is its own
@@ -95,7 +95,7 @@ async function run(fault, log) {
     try {
         await system.start().catch((error) => { if (!system.process.exit) throw error; });
         if (!system.process.exit) await scenario(system, acknowledged).catch((error) => { if (!system.process.exit) throw error; });
-        if (!system.process.exit) await system.process.kill('SIGTERM');
+        if (!system.process.exit) await within(`${fault}: it ends`, system.process.kill('SIGTERM'));
         check_end(system, fault);
         system.settings = system.plain;
         await system.start();
@@ -123,7 +123,11 @@ after(async () => {
     for (const folder of [prepared, sandbox?.data]) if (folder) fs.rmSync(folder, { recursive: true, force: true });
 });
 
-for (const kind of KINDS) {
+// One again: PURSER_FAULT=memory:17
+const again = process.env.PURSER_FAULT;
+if (again) test(again, () => run(again));
+
+for (const kind of again ? [] : KINDS) {
     test(`the n-th ${kind} fails`, async () => {
         const total = totals[kind];
         assert.ok(total > 0, `no ${kind} was seen`);
