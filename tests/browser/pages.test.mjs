@@ -50,14 +50,27 @@ function watch_shifts() {
     }).observe({ type: 'layout-shift', buffered: true });
 }
 
-async function look_at(one, name, suffix, strict = true) {
-    const { page } = one;
+/** Runs in the page: waits for the end of transitions, in which colours are neither one nor the other. */
+function settled() {
+    const ending = document.getAnimations().filter((one) => one.effect.getComputedTiming().endTime !== Infinity);
+    return Promise.allSettled(ending.map((one) => one.finished));
+}
+
+/** The page as it stands, light and then dark. */
+async function look_at(one, name, strict = true) {
+    const { page, device } = one;
     await page.waitForFunction(() => document.fonts.status === 'loaded' && !document.querySelector('[aria-label="Loading"]'));
-    await assert_accessible(page, `${name} ${suffix}`);
-    await assert_fits(page, `${name} ${suffix}`);
     const shifts = await page.evaluate(() => globalThis.shifts);
-    if (strict) assert.ok(shifts < LARGEST_SHIFT, `${name} ${suffix} jumps: ${shifts}`);
-    await screenshot(page, `${name}-${suffix}`);
+    if (strict) assert.ok(shifts < LARGEST_SHIFT, `${name} ${device} jumps: ${shifts}`);
+    for (const scheme of ['light', 'dark']) {
+        await page.emulateMedia({ colorScheme: scheme });
+        await page.locator(`html[data-mantine-color-scheme=${scheme}]`).waitFor();
+        await page.evaluate(settled);
+        await assert_accessible(page, `${name} ${device} ${scheme}`);
+        await screenshot(page, `${name}-${device}-${scheme}`);
+    }
+    await assert_fits(page, `${name} ${device}`);
+    await page.emulateMedia({ colorScheme: 'light' });
 }
 
 const by_heading = (name) => (page) => page.getByRole('heading', { name, exact: true }).first().waitFor();
@@ -83,39 +96,31 @@ const PAGES = () => [
     ['not-found', '/nowhere', by_text('There is no such page')],
 ];
 
-async function visit_all(viewport, scheme, suffix) {
-    const one = await visitor(browser, shop, { viewport, scheme });
+const FULL_BASKET = [['basket', '/basket', by_text('Go to checkout')], ['checkout', '/checkout', by_heading('Payment')]];
+
+async function visit_all(device, viewport) {
+    const one = { ...await visitor(browser, shop, { viewport }), device };
     const { page } = one;
+    const visit = async ([name, path, ready]) => {
+        await page.goto(path);
+        await ready(page);
+        await look_at(one, name);
+    };
     await one.context.addInitScript(watch_shifts);
-    for (const [name, path, ready] of OPEN) {
-        await page.goto(path);
-        await ready(page);
-        await look_at(one, name, suffix);
-    }
+    for (const place of OPEN) await visit(place);
     await sign_in(one, boss.email, boss.password);
-    for (const [name, path, ready] of PAGES()) {
-        await page.goto(path);
-        await ready(page);
-        await look_at(one, name, suffix);
-    }
+    for (const place of PAGES()) await visit(place);
     await page.goto('/');
     await page.getByRole('button', { name: /^Add Stoneware mug/ }).first().click();
-    for (const [name, path, ready] of [['basket', '/basket', by_text('Go to checkout')], ['checkout', '/checkout', by_heading('Payment')]]) {
-        await page.goto(path);
-        await ready(page);
-        await look_at(one, name, suffix);
-    }
+    for (const place of FULL_BASKET) await visit(place);
     await page.getByRole('button', { name: /^Notifications/ }).click();
     await page.getByRole('dialog').getByText(/Receipt for order/).first().waitFor();
-    await look_at(one, 'panel', suffix, false);
+    await look_at(one, 'panel', false);
     await leave(one);
 }
 
-for (const [device, viewport] of [['desktop', DESKTOP], ['phone', PHONE]]) {
-    for (const scheme of ['light', 'dark']) {
-        test(`every page, ${device}, ${scheme}`, options, () => visit_all(viewport, scheme, `${device}-${scheme}`));
-    }
-}
+test('every page at the desk, light and dark', options, () => visit_all('desktop', DESKTOP));
+test('every page on the phone, light and dark', options, () => visit_all('phone', PHONE));
 
 test('the reference is rendered here, with nothing from elsewhere', options, async () => {
     const one = await visitor(browser, shop);
