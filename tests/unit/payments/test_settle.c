@@ -250,7 +250,7 @@ static void a_callback_is_stored_once_and_races_the_answer(void)
     begin();
     int64_t before = number("SELECT count(*) FROM provider_events"), replies = number("SELECT count(*) FROM outbox_queue");
     for (unsigned i = 0; i < RACERS; i++) {
-        events[i] = callback("evt_1", "charge.succeeded", 1000);
+        events[i] = callback(payment_id, "charge.succeeded", 1000);
         racers[i] = i % 2 ? (struct racer){callback_store, &events[i], 0} : (struct racer){settle, &taken, 0};
     }
     assert_int_equal(race(racers, RACERS), RACERS);
@@ -265,7 +265,7 @@ static void a_callback_is_stored_once_and_races_the_answer(void)
 static void a_callback_settles_what_was_never_answered(void)
 {
     begin();
-    struct callback_event wrong = callback("evt_2", "charge.succeeded", 999), right = callback("evt_3", "charge.succeeded", 1000);
+    struct callback_event wrong = callback(order_id, "charge.succeeded", 999), right = callback(payment_id, "charge.succeeded", 1000);
     must(database_transact(test_database, callback_store, &wrong), "store");
     callbacks_handle(test_database);
     assert_string_equal(payment_now().status, "pending");
