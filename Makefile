@@ -26,6 +26,9 @@ cluster: build ## engines, two gateways, two of each service, Nginx on http://12
 	@scripts/web
 	@scripts/cluster run
 
+test-compose: ## the cluster in containers, on any machine that can run them
+	@scripts/test-compose
+
 bench: build ## a table of speed and size
 	@bench/run
 

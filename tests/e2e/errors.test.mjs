@@ -23,11 +23,12 @@ function parse(text) {
 }
 
 async function refused(bytes, status, what) {
-    const answer = parse(await raw(shop.base, bytes, { from: next_address() }));
+    // A proxy before us may keep its own connection with a client whose message it has understood.
+    const answer = parse(await raw(shop.base, bytes, { from: next_address(), until_whole: shop.outside }));
     assert.equal(answer.status, status, `${what}: ${JSON.stringify(answer)}`);
     assert.match(answer.headers['content-type'], /^application\/problem\+json/, what);
     assert.ok(answer.headers['x-request-id'], what);
-    assert.equal(answer.headers.connection, 'close', what);
+    if (!shop.outside) assert.equal(answer.headers.connection, 'close', what);
     const problem = JSON.parse(answer.body);
     assert.equal(problem.status, status, what);
     assert.equal(problem.request_id, answer.headers['x-request-id'], what);

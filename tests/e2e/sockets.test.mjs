@@ -186,7 +186,10 @@ test('more than 1,024 fragments close with 1008', async () => {
     const socket = ada.socket();
     await socket.next('hello');
     for (let i = 0; i < 1100 && !socket.closed; i += 1) socket.socket.send(' ', { fin: false });
-    assert.equal(await socket.close_code(), 1008);
+    // Behind a proxy the close may meet fragments that are still on their way: then the connection is reset, and the code is lost.
+    const codes = shop.outside ? [1008, 1006] : [1008];
+    const code = await socket.close_code();
+    assert.ok(codes.includes(code), String(code));
 });
 
 test('a frame without a mask is a protocol error', async () => {

@@ -56,14 +56,18 @@ async function collect(response) {
 }
 
 /** Sends bytes as they are on a connection of their own; gives everything that came until the server closed it. */
-export function raw(base, bytes, { from, seconds = 30, end = false } = {}) {
+export function raw(base, bytes, { from, seconds = 30, end = false, until_whole = false } = {}) {
     const { hostname, port } = new URL(base);
     return new Promise((resolve, reject) => {
         const socket = net.connect({ host: hostname, port, localAddress: from && is_local(base) ? from : undefined });
         let text = '';
         const timer = setTimeout(() => socket.destroy(new Error(`not closed within ${seconds} s; came: ${text}`)), seconds * 1000);
         socket.on('connect', () => (end ? socket.end(bytes) : socket.write(bytes)));
-        socket.on('data', (data) => { text += data.toString('latin1'); });
+        socket.on('data', (data) => {
+            text += data.toString('latin1');
+            const head = text.indexOf('\r\n\r\n'), length = /content-length: (\d+)/i.exec(text);
+            if (until_whole && head > 0 && length && text.length >= head + 4 + Number(length[1])) socket.destroy();
+        });
         socket.on('error', (error) => (error.code === 'ECONNRESET' ? undefined : reject(error)));
         socket.on('close', () => { clearTimeout(timer); resolve(text); });
     });
