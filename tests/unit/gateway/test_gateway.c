@@ -257,9 +257,9 @@ static void an_ended_session_is_refused(void)
 static void limits_are_announced_and_held(void)
 {
     struct err err;
-    settings_set("rate_limit_ip", "5/60s", &err);
-    settings_set("rate_limit_user", "7/60s", &err);
-    settings_set("rate_limit_login", "2/60s", &err);
+    settings_set("rate_limit_ip", "5/1h", &err);
+    settings_set("rate_limit_user", "7/1h", &err);
+    settings_set("rate_limit_login", "2/1h", &err);
     gateway_front.reload();
     int64_t status[6];
     struct http_response *answer = NULL;
@@ -269,7 +269,7 @@ static void limits_are_announced_and_held(void)
     }
     assert_int_equal(status[0], 204);
     assert_int_equal(status[2], 429);
-    assert_string_equal(header(answer, "RateLimit-Policy"), "\"login\";q=2;w=60");
+    assert_string_equal(header(answer, "RateLimit-Policy"), "\"login\";q=2;w=3600");
     int refused = 0;
     for (int i = 0; i < 8; i++) {
         answer = ASK(.path = "/nothing", .headers = {{"Origin", ORIGIN}});
@@ -278,9 +278,9 @@ static void limits_are_announced_and_held(void)
     assert_true(refused >= 3);
     int64_t wait_s = 0;
     text_to_int64(text_of(header(answer, "Retry-After")), &wait_s);
-    assert_true(wait_s >= 1 && wait_s <= 60);
+    assert_true(wait_s >= 1 && wait_s <= 3600);
     assert_string_equal(header(answer, "Access-Control-Allow-Origin"), ORIGIN);
-    assert_string_equal(header(answer, "RateLimit-Policy"), "\"ip\";q=5;w=60");
+    assert_string_equal(header(answer, "RateLimit-Policy"), "\"ip\";q=5;w=3600");
     /* Whoever has a verified token has a limit of their own, though the address has nothing left; health is always answered. */
     answer = ASK(.path = "/api/v1/users/me", .token = token(key, "user", "session-1"));
     assert_int_equal(answer->status, 429); /* not verified yet: no signature is computed for an address that has had its share */
