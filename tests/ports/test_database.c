@@ -387,6 +387,54 @@ static void test_groups(void **state)
     case_run(groups, NULL);
 }
 
+/* ---- a file that can't grow: SQLite gives up the whole group, and each body is run again alone ---- */
+
+static int set_page_limit(struct transaction *tx, void *arg)
+{
+    struct rows rows;
+    return sql_query(tx, &rows, arg, "");
+}
+
+static int insert_big(struct transaction *tx, void *arg)
+{
+    char id[UUID_SIZE], *big = arena_alloc(transaction_arena(tx), 20001);
+    uuid_make(id);
+    memset(big, 'x', 20000);
+    struct text bytes = {big, 20000};
+    int code = sql_run(tx, "INSERT INTO things (id, bytes) VALUES (?1, ?2)", "tb", id, &bytes);
+    return code < 0 ? code : 0;
+}
+
+static void fill(void *arg)
+{
+    struct race *race = arg;
+    for (int i = 0; i < 10; i++) {
+        int code = database_transact(database, insert_big, NULL);
+        check(code == 0 || code == -ENOSPC);
+        atomic_fetch_add(code == 0 ? &race->won : &race->lost, 1);
+    }
+}
+
+static void full(void *arg)
+{
+    struct race race = {0};
+    open_database();
+    if (!database_is_postgres(database)) {
+        check_equal(database_transact(database, set_page_limit, (void *)"PRAGMA max_page_count = 300"), 0);
+        case_crowd(FIBERS, fill, &race);
+        check(atomic_load(&race.won) > 0 && atomic_load(&race.lost) > 0);
+        check_equal(things(), atomic_load(&race.won));
+        check_equal(database_transact(database, set_page_limit, (void *)"PRAGMA max_page_count = 100000"), 0);
+        check_equal(database_transact(database, insert_big, NULL), 0);
+    }
+    database_close(database);
+}
+
+static void test_full(void **state)
+{
+    case_run(full, NULL);
+}
+
 /* ---- what is committed survives kill -9; what is not is gone ---- */
 
 static int insert_one(struct transaction *tx, void *arg)
@@ -469,7 +517,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),     cmocka_unit_test(test_failing),   cmocka_unit_test(test_after_commit),
         cmocka_unit_test(test_races),      cmocka_unit_test(test_deadlocks), cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_death),      cmocka_unit_test(test_migrations),
+        cmocka_unit_test(test_full),       cmocka_unit_test(test_death),      cmocka_unit_test(test_migrations),
     };
     case_settings();
     return cmocka_run_group_tests(tests, NULL, NULL);
