@@ -16,7 +16,7 @@ static void test_emails(void **state)
     static const char *const bad[] = {"", "no", "@", "a@", "@b.co", "a@b", "a@b.", "a@.b", "a@b..co", "a b@c.de", "a@b c.de", "a@-b.co", "a@b-.co",
                                       ".a@b.co", "a.@b.co", "a..b@c.de", "a@b@c.de", "a,b@c.de", "<a@b.co>", "a@[127.0.0.1]", "a\n@b.co",
                                       "a@b_c.de", "\"a\"@b.co", "a@b.co\x7f",
-                                      "jos\xc3\xa9@b.de", "a@b\xc3\xbc" "cher.de", "a@b.c d"};
+                                      "jos\xc3\xa9@b.de", ("a@b\xc3\xbc" "cher.de"), "a@b.c d"};
     char local[100] = {0}, total[400] = {0};
     memset(local, 'a', 65);
     memcpy(local + 65, "@b.co", 6);
