@@ -327,7 +327,7 @@ static void drain_script(struct loopback *l)
     int before = loopback_connect(l), idle = loopback_connect(l);
     LOOPBACK_CHECK(l, ask(l, idle, "GET /x HTTP/1.1\r\nHost: x\r\n\r\n", text, sizeof text) == 200);
     loopback_say(l, before, "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n");
-    http_server_drain(l->server, 300, 0);
+    http_server_drain(l->server, 3000, 0);
     LOOPBACK_CHECK(l, loopback_answer(l, before, false, text, sizeof text) == 200);
     int during = loopback_connect(l);
     LOOPBACK_CHECK(l, ask(l, during, "GET /y HTTP/1.1\r\nHost: x\r\n\r\n", text, sizeof text) == 200);

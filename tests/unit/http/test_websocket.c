@@ -306,7 +306,7 @@ static void ping_script(struct loopback *l)
 static void test_pings(void **state)
 {
     struct err err;
-    assert_int_equal(settings_set("ping_interval", "400ms", &err), 0);
+    assert_int_equal(settings_set("ping_interval", "1500ms", &err), 0);
     struct loopback l = with(ping_script);
     loopback_run(&l);
     settings_set("ping_interval", "25s", &err);
