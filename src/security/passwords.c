@@ -26,6 +26,7 @@ static const char nobody[crypto_pwhash_STRBYTES] =
     "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3Mgc2FsdCBpcw$kQ2mXGv1tq0wO9b5l5mC8b7a1d3Tz9mF0jv6b4N0p2E";
 
 static struct pool *pool;
+static unsigned at_work; /* calls that wait or hash, of all threads */
 
 int passwords_start(void)
 {
@@ -37,6 +38,25 @@ void passwords_stop(void)
 {
     pool_free(pool);
     pool = NULL;
+}
+
+struct hashing {
+    const char *password, *wanted;
+    char encoded[crypto_pwhash_STRBYTES];
+    int result;
+};
+
+bool passwords_are_busy(void)
+{
+    return __atomic_load_n(&at_work, __ATOMIC_RELAXED) >= THREADS + WAITING_MAX;
+}
+
+static FIBER_FN int run(void (*work)(void *arg), struct hashing *hashing)
+{
+    __atomic_add_fetch(&at_work, 1, __ATOMIC_RELAXED);
+    int error = pool_run(pool, work, hashing);
+    __atomic_sub_fetch(&at_work, 1, __ATOMIC_RELAXED);
+    return error;
 }
 
 static size_t characters(const char *string)
@@ -56,12 +76,6 @@ const char *password_complaint(const char *password)
         return "This is one of the most common passwords.";
     return NULL;
 }
-
-struct hashing {
-    const char *password, *wanted;
-    char encoded[crypto_pwhash_STRBYTES];
-    int result;
-};
 
 static void step_back(void)
 {
@@ -90,7 +104,7 @@ FIBER_FN int password_hash(const char *password, char **ret_encoded)
 {
     struct hashing *hashing = arena_alloc(fiber_arena(), sizeof *hashing);
     hashing->password = password;
-    int error = pool_run(pool, hash_work, hashing);
+    int error = run(hash_work, hashing);
     if (error)
         return error;
     if (hashing->result)
@@ -104,7 +118,7 @@ FIBER_FN int password_verify(const char *encoded, const char *password)
     struct hashing *hashing = arena_alloc(fiber_arena(), sizeof *hashing);
     hashing->password = password;
     hashing->wanted = encoded ? encoded : nobody;
-    int error = pool_run(pool, verify_work, hashing);
+    int error = run(verify_work, hashing);
     if (error)
         return error;
     return encoded && hashing->result == 0 ? 0 : -EACCES;

@@ -6,6 +6,8 @@
 
 int passwords_start(void);
 void passwords_stop(void);
+/* Whether a call would be refused for now: asked before there is other work in vain. */
+bool passwords_are_busy(void);
 /* NULL, or what is wrong: length 8 to 256 characters, not among the most common. */
 const char *password_complaint(const char *password);
 /* 0 and the encoded hash in the fiber's arena; -EBUSY when too many wait; -ETIMEDOUT, -ECANCELED. */

@@ -106,6 +106,8 @@ static FIBER_FN int check_credentials(struct users *users, struct http_request *
 {
     bool place_known = false;
     const char *account = email_key(request->arena, credentials->email);
+    if (passwords_are_busy())
+        return -EBUSY;
     int found = users_store_find_by_email(users->database, credentials->email, request->client_address, ret_user, &place_known);
     if (found && found != -ENOENT)
         return found;

@@ -77,10 +77,12 @@ static void crowd(void)
     /* Nothing has waited yet, so what is refused was refused at once. */
     assert_true(refused > 0);
     assert_int_equal(ended, refused);
+    assert_true(passwords_are_busy());
     while (ended < CROWD)
         fiber_sleep(5);
     assert_int_equal(busy + refused, CROWD);
     assert_true(busy >= 64);
+    assert_false(passwords_are_busy());
 }
 
 static void hurry(void)
