@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/settings.h"
 #include "engines/wakeup.h"
-#include "payments/callbacks.h"
 #include "payments/rules.h"
 #include "payments/settle.h"
 
@@ -159,7 +158,7 @@ FIBER_FN void cashier_refund_here(struct cashier *cashier, const char *refund_id
         /* Silence or not: the same key is asked for again, and moves money once. */
         struct delay delay = {.id = refund_id, .due_at = clock_wall_ms() + retry_pause_ms(read.refund.attempts)};
         code = database_transact(cashier->database, delay_refund, &delay);
-        cashier_wake(cashier);
+        wakeup_ring(&cashier->wakeup);
     }
     if (code < 0 && code != -ECANCELED)
         log_warn("a refund's outcome could not be kept; it is asked for again", "{s:s, s:i}", "refund_id", refund_id, "code", code);
@@ -267,7 +266,6 @@ static FIBER_FN void round_of(void *arg)
     struct cashier *cashier = arg;
     int64_t due_at = INT64_MAX;
     cashier->swept = true;
-    callbacks_handle(cashier->database);
     if (database_read(cashier->database, read_next_due, &due_at) < 0 || due_at > clock_wall_ms())
         return;
     struct claim claim = {.now = clock_wall_ms(), .next_due_at = due_after_call()};
@@ -328,9 +326,4 @@ FIBER_FN void cashier_stop(struct cashier *cashier)
     while (cashier->under_way)
         wakeup_wait_uninterrupted(&cashier->ended);
     free(cashier);
-}
-
-void cashier_wake(struct cashier *cashier)
-{
-    wakeup_ring(&cashier->wakeup);
 }

@@ -1,7 +1,7 @@
 /*
  * Who talks to the provider. Each charge and refund at work has a fiber; so many are under way at once, and what they learn is settled in
  * one commit by the database's group commit. What has no end yet is in the tables with the time when it is due: a crash, a provider
- * that is away or silent, and a callback that nobody handled are all found there.
+ * that is away or silent, and what a callback hinted at are all found there.
  */
 #ifndef PURSER_PAYMENTS_CASHIER_H
 #define PURSER_PAYMENTS_CASHIER_H
@@ -22,7 +22,5 @@ FIBER_FN void cashier_charge(struct cashier *cashier, const struct payment *paym
 FIBER_FN void cashier_refund(struct cashier *cashier, const char *refund_id, const char *traceparent);
 /* Makes a recorded refund on the calling fiber, of any worker: for a request that waits for it. What fails is left to the cashier. */
 FIBER_FN void cashier_refund_here(struct cashier *cashier, const char *refund_id, const char *traceparent);
-/* There are callbacks to handle; any thread. */
-void cashier_wake(struct cashier *cashier);
 
 #endif

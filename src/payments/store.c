@@ -224,6 +224,16 @@ int payments_store_refunds_claim(struct transaction *tx, int64_t now, int64_t ne
 
 /* ---- when something is due ---- */
 
+int payments_store_payment_hasten(struct transaction *tx, const char *id, int64_t due_at)
+{
+    return sql_send(tx, "UPDATE payments SET due_at = ?2 WHERE id = ?1 AND status = 'pending' AND due_at > ?2", "ti", id, due_at);
+}
+
+int payments_store_refund_hasten(struct transaction *tx, const char *id, int64_t due_at)
+{
+    return sql_send(tx, "UPDATE refunds SET due_at = ?2 WHERE id = ?1 AND status = 'pending' AND due_at > ?2", "ti", id, due_at);
+}
+
 int payments_store_next_due(struct transaction *tx, int64_t *ret_due_at)
 {
     struct rows rows;

@@ -66,10 +66,10 @@ int payments_store_ledger_balances(struct transaction *tx, struct rows *ret_rows
 int payments_store_ledger_faults(struct transaction *tx, int64_t *ret_unbalanced, int64_t *ret_difference);
 
 /* 1; 0 when the provider's event was there before. */
-int payments_store_event_insert(struct transaction *tx, const char *provider, const char *id, struct text body, bool is_handled);
-int payments_store_event_handled(struct transaction *tx, const char *provider, const char *id);
-/* Rows of provider, id, body: the oldest that are not handled. */
-int payments_store_events_new(struct transaction *tx, struct rows *ret_rows);
+int payments_store_event_insert(struct transaction *tx, const char *provider, const char *id, struct text body);
+/* What is pending is due by then, if it was not earlier. */
+int payments_store_payment_hasten(struct transaction *tx, const char *id, int64_t due_at);
+int payments_store_refund_hasten(struct transaction *tx, const char *id, int64_t due_at);
 
 /* Greater than every id: the cursor of a first page. */
 #define ID_LAST "ffffffff-ffff-ffff-ffff-ffffffffffff"

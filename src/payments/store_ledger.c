@@ -36,21 +36,10 @@ int payments_store_ledger_faults(struct transaction *tx, int64_t *ret_unbalanced
 
 /* ---- events of providers ---- */
 
-int payments_store_event_insert(struct transaction *tx, const char *provider, const char *id, struct text body, bool is_handled)
+int payments_store_event_insert(struct transaction *tx, const char *provider, const char *id, struct text body)
 {
     return sql_run(tx,
-                   "INSERT INTO provider_events (provider, id, body, received_at, is_handled) VALUES (?1, ?2, ?3, ?4, ?5) "
+                   "INSERT INTO provider_events (provider, id, body, received_at) VALUES (?1, ?2, ?3, ?4) "
                    "ON CONFLICT (provider, id) DO NOTHING",
-                   "ttsii", provider, id, &body, clock_wall_ms(), (int64_t)is_handled);
-}
-
-int payments_store_event_handled(struct transaction *tx, const char *provider, const char *id)
-{
-    return sql_send(tx, "UPDATE provider_events SET is_handled = 1 WHERE provider = ?1 AND id = ?2", "tt", provider, id);
-}
-
-int payments_store_events_new(struct transaction *tx, struct rows *ret_rows)
-{
-    return sql_query(tx, ret_rows,
-                     "SELECT provider, id, body FROM provider_events WHERE is_handled = 0 ORDER BY received_at LIMIT 64", "");
+                   "ttsi", provider, id, &body, clock_wall_ms());
 }

@@ -1,6 +1,7 @@
 // A provider that is late, silent, away or loud: one order, one payment, whatever it does.
 
 import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { shop_and_sandbox } from '../support/sandbox.mjs';
 import { admin, all_pages, new_key, product, register, stock_of } from '../support/shop.mjs';
@@ -67,6 +68,24 @@ test('while an attempt is unknown another payment is 409', async () => {
     assert.equal(early.status, 409);
     if (early.body.type !== '/problems/conflict') assert.equal(early.body.type, '/problems/payment-in-progress');
     await ada.order_in(id, 'payment_failed');
+});
+
+test('a signed callback that lies pays nothing', async () => {
+    const { sku, unit_price } = await rare_product();
+    const ada = await register(shop);
+    const { id } = await ada.order([{ sku, quantity: 1 }], { payment_method: 'pm_sandbox_timeout' });
+    const payment = await until('the payment is there', async () => (await payments_of(ada, id))[0]);
+    const event = JSON.stringify({ id: `evt_${new_key()}`, type: 'charge.succeeded', data: { id: 'ch_1', key: payment.id, amount: unit_price, currency: 'EUR', status: 'succeeded' } });
+    const at = Math.floor(Date.now() / 1000);
+    const code = crypto.createHmac('sha256', 'purser-sandbox').update(`${at}.${event}`).digest('hex');
+    const headers = { 'content-type': 'application/json', 'x-purser-signature': `t=${at},v1=${code}` };
+    for (let i = 0; i < 2; i += 1) {
+        const answer = await ada.post('/payments/callbacks/sandbox', undefined, { body: event, headers, token: null });
+        assert.equal(answer.status, 204, answer.text);
+    }
+    const failed = await ada.order_in(id, 'payment_failed', 'paid');
+    assert.equal(failed.status, 'payment_failed');
+    assert.deepEqual(await kept(unit_price), { count: 0, amount: 0 });
 });
 
 test('cancelled while its charge is unknown: no money is kept', async () => {

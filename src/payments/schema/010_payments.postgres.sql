@@ -57,7 +57,5 @@ CREATE TABLE provider_events (
     id TEXT NOT NULL,
     body TEXT NOT NULL,
     received_at BIGINT NOT NULL,
-    is_handled BIGINT NOT NULL,
     PRIMARY KEY (provider, id)
 );
-CREATE INDEX provider_events_new ON provider_events (received_at) WHERE is_handled = 0;
