@@ -1,6 +1,7 @@
 /*
  * Which sockets a push concerns. Every worker subscribes to the channels for itself and keeps a table of its own sockets, so that no lock is needed.
- * While the cache is away, and once after it came back, a round each second looks into the log for every socket.
+ * While the cache is away, and once after it came back, a round each second looks into the log for every socket, and asks the user service which
+ * sessions have ended.
  */
 #include "notifications/hub.h"
 
@@ -8,8 +9,10 @@
 #include "base/metrics.h"
 #include "contracts/sessions.h"
 #include "notifications/listener.h"
+#include "service/service.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +20,14 @@
 #define BUCKETS 4096
 #define ROUND_MS 1000
 #define FIBERS_MAX 128
+#define ASK_MS 2000
 
 static struct hub {
     struct notifications *notifications;
     struct listener *buckets[BUCKETS];
     unsigned round;
     bool stale;            /* pushes may have been missed */
+    int64_t last_ending;   /* the number up to which ended sessions are known without a gap */
     struct fiber *watcher; /* NULL once it has ended */
 } *hubs[WORKER_MAX];
 
@@ -91,13 +96,17 @@ static void end_session(struct hub *hub, const struct session_ended *ended)
 
 static void on_session_ended(void *context, const char *channel, struct text message)
 {
+    struct hub *hub = context;
     struct session_ended ended;
     json_t *tree;
     struct arena *arena = arena_new();
     if (!arena)
         return;
-    if (json_parse(arena, message, &tree, NULL) == 0 && session_ended_decode(tree, &ended) == 0)
-        end_session(context, &ended);
+    if (json_parse(arena, message, &tree, NULL) == 0 && session_ended_decode(tree, &ended) == 0) {
+        if (!hub->last_ending || ended.number == hub->last_ending + 1)
+            hub->last_ending = ended.number;
+        end_session(hub, &ended);
+    }
     arena_free(arena);
 }
 
@@ -105,6 +114,29 @@ static void on_reconnect(void *context)
 {
     struct hub *hub = context;
     hub->stale = true;
+}
+
+/* What the channel may have missed. Without an answer the next round asks again. */
+static FIBER_FN void ask_for_endings(struct hub *hub)
+{
+    struct arena *arena = fiber_arena();
+    size_t count;
+    do {
+        int status = 0;
+        json_t *answer = NULL, *item;
+        char *target = arena_printf(arena, "/internal/revocations?after=%" PRId64, hub->last_ending);
+        if (service_ask("users", "GET", target, NULL, &status, &answer) || status != 200)
+            return;
+        json_t *list = json_object_get(answer, "data");
+        json_array_foreach(list, count, item) {
+            struct session_ended ended;
+            if (session_ended_decode(item, &ended))
+                continue;
+            hub->last_ending = ended.number;
+            end_session(hub, &ended);
+        }
+        count = json_array_size(list);
+    } while (count);
 }
 
 /* ---- rounds ---- */
@@ -139,6 +171,9 @@ static FIBER_FN void watch(void *arg)
         bool away = !cache_is_up(hub->notifications->engines.cache);
         if (away || hub->stale) {
             hub->stale = away;
+            int64_t before = fiber_narrow_deadline(ASK_MS);
+            ask_for_endings(hub);
+            fiber_set_deadline(before);
             look_at_all(hub);
         }
     }

@@ -73,6 +73,8 @@ test('sockets go on hearing everything while Redis is away, without gap or repet
 test('whoever signs out while Redis is away is out, and may sign in again', { skip: missing }, async () => {
     const ada = await register(shop);
     const phone = await ada.login();
+    const socket = phone.socket();
+    await socket.next('hello');
     await kill_redis();
     await until('readiness says degraded', async () => (await readiness()).status === 'degraded');
     const tablet = await ada.login();
@@ -83,6 +85,7 @@ test('whoever signs out while Redis is away is out, and may sign in again', { sk
     const sid = JSON.parse(Buffer.from(phone.token.split('.')[1], 'base64url').toString()).sid;
     assert.equal((await ada.delete(`/auth/sessions/${sid}`)).status, 204);
     await until('the session is refused', async () => (await phone.get('/users/me')).status === 401, { every_ms: 50 });
+    assert.equal(await socket.close_code(), 4401);
     await tablet.post('/auth/logout');
     assert.equal((await tablet.get('/users/me')).status, 401);
     await start_redis();
