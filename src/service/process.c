@@ -349,7 +349,7 @@ int process_run(const struct process_plan *plan)
         fprintf(stderr, "purser: cannot start: %s\n", err.message);
         return 1;
     }
-    if (worker_start_fiber(worker_at(0), "main", main_fiber, NULL)) {
+    if (fiber_start("main", main_fiber, NULL)) {
         fprintf(stderr, "purser: out of memory\n");
         return 1;
     }
