@@ -18,6 +18,7 @@
 
 #define IDLE_MS 75000
 #define LINGER_MS 2000
+#define AGAIN_MS 50
 #define HANG_UP_MS 2000
 #define WRITE_MS 30000 /* in which a client takes some of an answer */
 #define PIPELINE_MAX (64 * 1024)
@@ -462,11 +463,21 @@ static void begin(struct connection *connection)
     settle(connection, true);
 }
 
+static void accept_again(void *arg)
+{
+    struct listener *listener = arg;
+    if (listener->open)
+        connection_accept(listener);
+}
+
+/* A connection that is not taken keeps libuv from listening on. */
 void connection_accept(struct listener *listener)
 {
     struct connection *connection = connection_new(listener);
-    if (!connection)
+    if (!connection) {
+        timer_start(&listener->again, clock_mono_ms() + AGAIN_MS, accept_again, listener);
         return;
+    }
     if (uv_accept((uv_stream_t *)&listener->tcp, (uv_stream_t *)&connection->tcp.handle))
         tcp_close(&connection->tcp);
     else

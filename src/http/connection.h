@@ -61,6 +61,7 @@ struct listener {
     unsigned stock_count;
     struct buffer head; /* of the answer that is being written */
     struct timer timer;
+    struct timer again; /* to accept what memory was short for */
     int64_t accept_until_mono_ms, told_until_mono_ms;
 };
 
