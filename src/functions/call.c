@@ -21,7 +21,9 @@
 /* How long beyond the deadline the host's word is taken for a kill; then the host itself is. */
 #define HOST_GRACE_MS 3000
 #define HOST_WAIT_MS 10000
-#define ATTEMPTS 3
+#define ATTEMPTS 5
+/* Before a further attempt, doubling: a host that was killed takes a moment to be missed. */
+#define ATTEMPT_PAUSE_MS 10
 
 const char *call_kind_name(enum outcome_kind kind)
 {
@@ -266,8 +268,10 @@ FIBER_FN void call_function(struct database *database, struct pool_entry *entry,
     int error = -EAGAIN;
     for (unsigned i = 0; i < ATTEMPTS && error == -EAGAIN; i++) {
         json_array_clear(ret_outcome->logs);
-        if (i)
+        if (i) {
+            fiber_sleep(ATTEMPT_PAUSE_MS << i);
             pool_discard_dead(entry);
+        }
         error = attempt(database, entry, request, ret_outcome);
     }
     if (error == -EAGAIN)
