@@ -80,7 +80,7 @@ static size_t follow(struct ws_tunnel *tunnel, struct way *way, struct text byte
     return bytes.size;
 }
 
-/* false when the other side can't take more for now. */
+/* false while the other side can't take more. */
 static bool pass(struct ws_tunnel *tunnel, struct way *way, struct text bytes)
 {
     bool was_cut = way->cut;

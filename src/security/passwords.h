@@ -6,7 +6,7 @@
 
 int passwords_start(void);
 void passwords_stop(void);
-/* Whether a call would be refused for now: asked before there is other work in vain. */
+/* Whether a call would be refused at this moment: asked before there is other work in vain. */
 bool passwords_are_busy(void);
 /* NULL, or what is wrong: length 8 to 256 characters, not among the most common. */
 const char *password_complaint(const char *password);

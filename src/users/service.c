@@ -50,7 +50,7 @@ static FIBER_FN void beat(void *arg)
     if (++beats % CLEAN_EVERY == 0) {
         int error = users_store_clean(users->database);
         if (error)
-            log_warn("old sessions stay for now", "{s:i}", "code", error);
+            log_warn("old sessions could not be cleaned up", "{s:i}", "code", error);
     }
     users->at_work = false;
 }
