@@ -1,10 +1,10 @@
 # The front door: `make help` lists what there is. Meson builds into build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build web cluster bench fuzz soak fmt clean install
+.PHONY: help run test build web cluster test-compose bench fuzz soak fmt clean install
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
 run: install build ## build, then the whole system on http://127.0.0.1:3000 with a small catalogue
 	@scripts/web
@@ -15,8 +15,8 @@ test: ## everything that can fail, in under 15 minutes; ONLY=name runs one stage
 	@scripts/test $(ONLY)
 
 build: install ## leaves build/purser
-	@test -f build/build.ninja || meson setup build > /dev/null
-	@ninja -C build --quiet system
+	@test -f build/build.ninja || { echo "purser: building into build/, which takes a minute or two the first time"; meson setup build > /dev/null; }
+	@ninja -C build --quiet system > build/ninja.log || { cat build/ninja.log; exit 1; }
 
 web: ## the web app and the API reference, into build/web
 	@scripts/web
