@@ -52,6 +52,10 @@ int cli_help(struct cli_arguments *arguments)
                 print_routes(cli_services[i]->routes);
         return 0;
     }
+    if (*topic) {
+        fprintf(stderr, "purser: there is no help on `%s`; there is `purser help`, `purser help settings` and `purser help routes`\n", topic);
+        return 2;
+    }
     fputs(usage, stdout);
     return 0;
 }

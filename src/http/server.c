@@ -83,7 +83,7 @@ static int resolve(const char *listen, struct sockaddr_storage *ret_address, soc
     const char *port;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
     if (split_address(listen, host, sizeof host, &port))
-        return err_set(err, -EINVAL, "\"%s\" is no address to listen on; write host:port", listen);
+        return err_set(err, -EINVAL, "\"%s\" is no address to listen on; write host:port, such as 127.0.0.1:3000", listen);
     int failed = getaddrinfo(host, port, &hints, &found);
     if (failed)
         return err_set(err, -EADDRNOTAVAIL, "cannot listen on %s: %s", listen, gai_strerror(failed));
