@@ -126,9 +126,12 @@ static char *header_copy(const rd_kafka_message_t *message, const char *name)
     return copy(value, size);
 }
 
-static void fill(struct batch *batch, unsigned i, const rd_kafka_message_t *message)
+/* At the end of the batch, which owns the message from here on. */
+static void keep(struct batch *batch, rd_kafka_message_t *message)
 {
+    unsigned i = batch->count++;
     char **texts = &batch->texts[3 * i];
+    batch->messages[i] = message;
     texts[0] = copy(message->key, message->key_len);
     texts[1] = header_copy(message, "id");
     texts[2] = header_copy(message, "traceparent");
@@ -234,8 +237,7 @@ static bool gather(struct kafka_consumer *consumer)
             rd_kafka_message_destroy(message);
             break;
         }
-        fill(batch, batch->count, message);
-        batch->messages[batch->count++] = message;
+        keep(batch, message);
     }
     return batch->count > 0;
 }
@@ -283,18 +285,26 @@ static void rest(struct kafka_consumer *consumer, bool resting)
     rd_kafka_topic_partition_list_destroy(assigned);
 }
 
-/* Polls for the pause while the partitions rest. False: they are no longer ours, or it ends. */
+/*
+ * Polls for the pause while the partitions rest. False: they are no longer ours, or it ends. What rests brings no records, but the poll that
+ * serves a rebalance may go on to the first record of the new assignment: it is kept, since it does not come again.
+ */
 static bool wait_to_repeat(struct kafka_consumer *consumer, unsigned generation)
 {
     int64_t until = clock_mono_ms() + STREAM_PAUSE_MS;
     while (!consumer->stopping && generation == consumer->generation && clock_mono_ms() < until) {
         rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->kafka, 50);
-        if (message)
-            rd_kafka_message_destroy(message); /* an error's: what rests brings no records */
+        if (generation != consumer->generation)
+            drop_batch(&consumer->batch);
+        if (message && !message->err && generation != consumer->generation)
+            keep(&consumer->batch, message);
+        else if (message)
+            rd_kafka_message_destroy(message);
     }
     return !consumer->stopping && generation == consumer->generation;
 }
 
+/* Leaves the batch empty, or with what a new assignment has brought already. */
 static void handle_until_done(struct kafka_consumer *consumer)
 {
     unsigned generation = consumer->generation;
@@ -311,7 +321,8 @@ static void handle_until_done(struct kafka_consumer *consumer)
         commit_batch(consumer);
     if (resting)
         rest(consumer, false);
-    drop_batch(&consumer->batch);
+    if (generation == consumer->generation)
+        drop_batch(&consumer->batch);
 }
 
 /* ---- lags ---- */

@@ -40,6 +40,7 @@ struct kafka_producer {
     char *brokers;
     pthread_t thread;
     pthread_mutex_t lock; /* of kafka, and of the lists */
+    pthread_mutex_t asking; /* held while others ask the broker through kafka, so that it is not replaced; taken before `lock` */
     rd_kafka_t *kafka;    /* NULL while it can't be made */
     _Atomic bool broken;  /* to be replaced */
     _Atomic bool up, stopping;
@@ -253,12 +254,14 @@ FIBER_FN int kafka_know_topic(struct kafka_producer *producer, const char *topic
 
 int kafka_watermarks(struct kafka_producer *producer, const char *topic, int32_t partition, int64_t *ret_low, int64_t *ret_high)
 {
+    pthread_mutex_lock(&producer->asking); /* not `lock`: a worker's loop waits for that one when it publishes */
     pthread_mutex_lock(&producer->lock);
-    int result = -EAGAIN;
-    if (producer->kafka && producer->up &&
-        !rd_kafka_query_watermark_offsets(producer->kafka, topic, partition, ret_low, ret_high, HEALTH_WAIT_MS))
-        result = 0;
+    rd_kafka_t *kafka = producer->kafka;
     pthread_mutex_unlock(&producer->lock);
+    int result = -EAGAIN;
+    if (kafka && producer->up && !rd_kafka_query_watermark_offsets(kafka, topic, partition, ret_low, ret_high, HEALTH_WAIT_MS))
+        result = 0;
+    pthread_mutex_unlock(&producer->asking);
     return result;
 }
 
@@ -266,10 +269,12 @@ int kafka_watermarks(struct kafka_producer *producer, const char *topic, int32_t
 
 static void replace(struct kafka_producer *producer)
 {
+    pthread_mutex_lock(&producer->asking);
     pthread_mutex_lock(&producer->lock);
     rd_kafka_t *old = producer->kafka;
     producer->kafka = NULL;
     pthread_mutex_unlock(&producer->lock);
+    pthread_mutex_unlock(&producer->asking);
     if (old) {
         rd_kafka_purge(old, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
         rd_kafka_flush(old, CLOSE_WAIT_MS); /* calls on_delivery for each of them */
@@ -330,6 +335,7 @@ struct kafka_producer *kafka_producer_new(const char *brokers)
         return NULL;
     producer->brokers = strdup(brokers);
     pthread_mutex_init(&producer->lock, NULL);
+    pthread_mutex_init(&producer->asking, NULL);
     if (producer->brokers && pthread_create(&producer->thread, NULL, producer_main, producer) == 0)
         return producer;
     free(producer->brokers);
@@ -344,6 +350,7 @@ void kafka_producer_free(struct kafka_producer *producer)
     while (producer->topic_count)
         free(producer->topics[--producer->topic_count]);
     pthread_mutex_destroy(&producer->lock);
+    pthread_mutex_destroy(&producer->asking);
     free(producer->brokers);
     free(producer);
 }
