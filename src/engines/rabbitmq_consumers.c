@@ -69,6 +69,7 @@ struct rabbitmq_consumers {
     struct decision *first, **last;
     int channels;
     uint64_t epoch;
+    bool undecided; /* a decision was lost for want of memory: only a new connection brings its message again; atomic */
 };
 
 static void ring_thread(struct rabbitmq_consumers *all)
@@ -170,8 +171,11 @@ static void decide(struct consumer *consumer, uint64_t tag, uint64_t epoch, bool
 {
     struct rabbitmq_consumers *all = consumer->all;
     struct decision *decision = malloc(sizeof *decision);
-    if (!decision)
-        return; /* not told: delivered again after the next reconnect */
+    if (!decision) {
+        __atomic_store_n(&all->undecided, true, __ATOMIC_RELEASE);
+        ring_thread(all);
+        return;
+    }
     *decision = (struct decision){.channel = consumer->channel, .tag = tag, .epoch = epoch, .multiple = multiple, .back = back};
     pthread_mutex_lock(&all->lock);
     *all->last = decision;
@@ -373,22 +377,24 @@ static bool send_decisions(struct rabbitmq_consumers *all)
     return status == AMQP_STATUS_OK;
 }
 
-static void give(struct rabbitmq_consumers *all, const amqp_envelope_t *envelope)
+/* False: it could not be kept. The connection has to end then, or the acknowledgement of a later one would cover it. */
+static bool give(struct rabbitmq_consumers *all, const amqp_envelope_t *envelope)
 {
     for (struct consumer *consumer = all->list; consumer; consumer = consumer->next) {
         if (consumer->channel != envelope->channel)
             continue;
         struct item *item = item_of(consumer, envelope, all->epoch);
         if (!item)
-            return; /* the broker still has it */
+            return false;
         pthread_mutex_lock(&all->lock);
         *consumer->last = item;
         consumer->last = &item->next;
         __atomic_add_fetch(&consumer->held, 1, __ATOMIC_RELAXED);
         pthread_mutex_unlock(&all->lock);
         wakeup_ring(&consumer->arrived);
-        return;
+        return true;
     }
+    return true;
 }
 
 /* What is no delivery: closes and cancellations end the connection, the rest is passed over. */
@@ -414,8 +420,10 @@ static bool read_deliveries(struct rabbitmq_consumers *all)
         struct timeval none = {0};
         amqp_rpc_reply_t reply = amqp_consume_message(all->link.connection, &envelope, &none, 0);
         if (reply.reply_type == AMQP_RESPONSE_NORMAL) {
-            give(all, &envelope);
+            bool given = give(all, &envelope);
             amqp_destroy_envelope(&envelope);
+            if (!given)
+                return false;
             continue;
         }
         if (reply.reply_type != AMQP_RESPONSE_LIBRARY_EXCEPTION)
@@ -464,6 +472,8 @@ static bool any_wanted(struct rabbitmq_consumers *all)
 
 static bool round_of_work(struct rabbitmq_consumers *all)
 {
+    if (__atomic_exchange_n(&all->undecided, false, __ATOMIC_ACQ_REL))
+        return false;
     bool done = begin_all(all) && send_decisions(all) && read_deliveries(all) && send_decisions(all) && end_some(all);
     if (all->link.connection)
         amqp_maybe_release_buffers(all->link.connection);
