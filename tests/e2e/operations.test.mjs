@@ -50,6 +50,8 @@ test('the ledger of a sale, a refund and a failure balances', async () => {
 
 test('dead letters: an empty list, and 404 for what is not there', async () => {
     assert.deepEqual((await boss.get('/operations/dead-letters')).body, { data: [], next_cursor: null });
+    const forged = await boss.get('/operations/dead-letters?cursor=users%3Dx%20HTTP%2F1.1%0D%0AX-Forged:%20yes');
+    assert.equal(forged.status, 422, 'a cursor goes on to the services and must hold nothing that ends a line');
     for (const id of ['orders-01932f50-2222-7bbb-8c8c-0a1b2c3d4e5f', 'nonsense']) {
         assert.equal((await boss.post(`/operations/dead-letters/${id}/retry`)).status, 404, id);
         assert.equal((await boss.delete(`/operations/dead-letters/${id}`)).status, 404, id);
