@@ -204,6 +204,14 @@ static int take_changed(const struct rows *rows, struct change *work, int64_t *r
     return 0;
 }
 
+/* The row as it is, held until the transaction ends. */
+static int lock_user(struct transaction *tx, struct change *work, int64_t *ret_sequence)
+{
+    struct rows rows;
+    int error = sql_query_locked(tx, &rows, "SELECT " USER_COLUMNS ", sequence FROM users WHERE id = ?1", "t", work->id);
+    return error ? error : take_changed(&rows, work, ret_sequence);
+}
+
 static int end_all(struct transaction *tx, struct change *work, const char *reason)
 {
     static const char nil[] = "00000000-0000-0000-0000-000000000000";
@@ -244,9 +252,7 @@ static int role_body(struct transaction *tx, void *arg)
     struct rows rows;
     int64_t sequence;
     work->endings = (struct endings){0};
-    int error = sql_query_locked(tx, &rows, "SELECT " USER_COLUMNS ", sequence FROM users WHERE id = ?1", "t", work->id);
-    if (!error)
-        error = take_changed(&rows, work, &sequence);
+    int error = lock_user(tx, work, &sequence);
     if (error || strcmp(work->user.role, work->role) == 0)
         return error;
     error = sql_query(tx, &rows,
@@ -303,12 +309,9 @@ FIBER_FN int users_store_change_password(struct database *database, const char *
 static int delete_body(struct transaction *tx, void *arg)
 {
     struct change *work = arg;
-    struct rows rows;
     int64_t sequence;
     work->endings = (struct endings){0};
-    int error = sql_query_locked(tx, &rows, "SELECT " USER_COLUMNS ", sequence FROM users WHERE id = ?1", "t", work->id);
-    if (!error)
-        error = take_changed(&rows, work, &sequence);
+    int error = lock_user(tx, work, &sequence);
     if (!error)
         error = end_all(tx, work, "user_deleted");
     if (!error)
