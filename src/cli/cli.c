@@ -27,7 +27,8 @@ static const struct command {
     int (*run)(struct cli_arguments *arguments);
 } commands[] = {
     {"run", cli_run},   {"migrate", cli_migrate},   {"admin", cli_admin}, {"keys", cli_keys},
-    {"function", cli_function}, {"health", cli_health}, {"help", cli_help},
+    {"function", cli_function}, {"backup", cli_backup}, {"restore", cli_restore}, {"move", cli_move}, {"health", cli_health},
+    {"help", cli_help},
 };
 
 int cli_fail(int status, const char *format, ...)

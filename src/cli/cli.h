@@ -19,6 +19,9 @@ int cli_migrate(struct cli_arguments *arguments);
 int cli_admin(struct cli_arguments *arguments);
 int cli_keys(struct cli_arguments *arguments);
 int cli_function(struct cli_arguments *arguments);
+int cli_backup(struct cli_arguments *arguments);
+int cli_restore(struct cli_arguments *arguments);
+int cli_move(struct cli_arguments *arguments);
 int cli_health(struct cli_arguments *arguments);
 int cli_help(struct cli_arguments *arguments);
 

@@ -91,6 +91,21 @@ int outbox_add_again(struct transaction *tx, const char *queue, const char *even
                    "itttttsi", (int64_t)lane_of(event_id), queue, event_id, correlation_id, reply_to, traceparent, &body, clock_wall_ms());
 }
 
+int outbox_add_moved(struct transaction *tx, const struct outbox_moved *message)
+{
+    static const char *const inserts[] = {
+        [OUTBOX_QUEUE] = "INSERT INTO outbox_queue (id, lane, destination, key, event_id, correlation_id, reply_to, traceparent, body, "
+                         "created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        [OUTBOX_STREAM] = "INSERT INTO outbox_stream (id, lane, destination, key, event_id, correlation_id, reply_to, traceparent, body, "
+                          "created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    };
+    const char *key = message->key ? message->key : "", *event_id = message->event_id ? message->event_id : "";
+    int code = sql_run(tx, inserts[message->kind], "iittttttti", message->number - (INT64_C(1) << 40), (int64_t)lane_of(*key ? key : event_id),
+                       message->destination, key, event_id, message->correlation_id, message->reply_to, message->traceparent, message->body,
+                       clock_wall_ms());
+    return code < 0 ? code : 0;
+}
+
 /* ---- one round of a relay ---- */
 
 struct round {

@@ -29,6 +29,14 @@ int outbox_add(struct transaction *tx, struct outbox_entry *entry);
 int outbox_add_again(struct transaction *tx, const char *queue, const char *event_id, const char *correlation_id, const char *reply_to,
                      const char *traceparent, struct text body);
 
+/* A message that another engine held when an installation moved. It goes out before every other row; `number` (1 …) says in which order. */
+struct outbox_moved {
+    enum outbox_kind kind;
+    int64_t number;
+    const char *destination, *key, *event_id, *correlation_id, *reply_to, *traceparent, *body;
+};
+int outbox_add_moved(struct transaction *tx, const struct outbox_moved *message);
+
 struct outbox_relay;
 /* Starts relays for this database on the calling worker: woken after commits, polling every 250 ms. */
 int outbox_relay_start(struct database *database, const char *service, struct queue *queue, struct stream *stream,
