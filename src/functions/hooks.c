@@ -173,6 +173,12 @@ static bool find_topic_targets(struct arena *arena, const char *type, struct cau
 static FIBER_FN int on_topic(void *context, const struct stream_record *records, unsigned count)
 {
     struct functions_context *functions = context;
+    /* A trigger that another instance was given a moment ago counts for what happens from then on. */
+    if (database_is_postgres(functions->engines->database)) {
+        int stale = hooks_reload(functions->engines->database);
+        if (stale)
+            return stale;
+    }
     pthread_mutex_lock(&lock);
     bool anybody = topic_count > 0;
     pthread_mutex_unlock(&lock);

@@ -1,6 +1,6 @@
 /*
  * Which sockets a push concerns. Every worker subscribes to the channels for itself and keeps a table of its own sockets, so that no lock is needed.
- * While the cache is away, and once after it came back, a round each second looks into the log for every socket, and asks the user service which
+ * While the cache is away, and once after it came back or a push was lost, a round each second looks into the log for every socket, and asks the user service which
  * sessions have ended.
  */
 #include "notifications/hub.h"
@@ -76,6 +76,8 @@ static void on_push(void *context, const char *channel, struct text message)
     struct hub *hub = context;
     struct push push;
     const char *user_id = channel + sizeof CHANNEL_NOTIFY - 1;
+    if (strcmp(user_id, PUSH_MISSED) == 0)
+        hub->stale = true;
     if (push_parse(message, &push))
         return;
     for (struct listener *at = *bucket_of(hub, user_id), *next; at; at = next) {
@@ -169,6 +171,8 @@ static FIBER_FN void watch(void *arg)
     while (!stopping && fiber_sleep(ROUND_MS) == 0) {
         arena_reset(fiber_arena());
         bool away = !cache_is_up(hub->notifications->engines.cache);
+        if (!away)
+            push_tell_missed(hub->notifications->engines.cache);
         if (away || hub->stale) {
             hub->stale = away;
             int64_t before = fiber_narrow_deadline(ASK_MS);

@@ -5,13 +5,23 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdatomic.h>
+
+static atomic_bool missed; /* a push from here did not get through, and nobody has been told */
 
 FIBER_FN void push_publish(struct cache *cache, const char *user_id, int64_t seq, int64_t unread, const json_t *event)
 {
     struct arena *arena = fiber_arena();
     const char *channel = arena_printf(arena, CHANNEL_NOTIFY "%s", user_id);
     const char *message = arena_printf(arena, "%" PRId64 " %" PRId64 " %s", seq, unread, json_print(arena, event, NULL));
-    cache_publish(cache, channel, text_of(message));
+    if (cache_publish(cache, channel, text_of(message)))
+        atomic_store(&missed, true);
+}
+
+FIBER_FN void push_tell_missed(struct cache *cache)
+{
+    if (atomic_exchange(&missed, false) && cache_publish(cache, CHANNEL_NOTIFY PUSH_MISSED, text_of("-")))
+        atomic_store(&missed, true);
 }
 
 int push_parse(struct text message, struct push *ret_push)

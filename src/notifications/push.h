@@ -9,6 +9,11 @@
 /* Tells that `event` (a frame for the client) happened; seq of a new notification, else 0. Failure is none of the caller's business. */
 FIBER_FN void push_publish(struct cache *cache, const char *user_id, int64_t seq, int64_t unread, const json_t *event);
 
+/* In place of a user id: some push was lost on its way into the cache, so every instance looks into the log for its sockets. */
+#define PUSH_MISSED "missed"
+/* Says so, if a push from here was lost; asked every second. */
+FIBER_FN void push_tell_missed(struct cache *cache);
+
 struct push {
     int64_t seq, unread;
     struct text frame; /* JSON text as the client gets it */
