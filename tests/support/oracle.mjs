@@ -70,7 +70,8 @@ export class Listener {
     async run() {
         while (!this.stopped) {
             this.socket = new Socket(this.shop.base, { token: this.person.token, from: this.person.from, after: this.last() });
-            await until('the socket ends', () => this.socket.closed || this.stopped, { seconds: 600, every_ms: 10 });
+            // A refusal (503 while an instance is away) is an end too: it comes back.
+            await until('the socket ends', () => this.socket.closed || this.socket.refused || this.stopped, { seconds: 600, every_ms: 10 });
             this.seen.push(...this.socket.notifications());
             this.socket.socket.terminate();
             this.socket = null;
