@@ -83,6 +83,8 @@ test('heads that break a rule are refused, and the connection closes', async () 
         ['a target with a space', `GET /a b HTTP/1.1\r\n${rest}`],
         ['nonsense', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n'],
     ]) {
+        // Nginx still speaks HTTP/0.9, whose answers have no head.
+        if (shop.outside && what === 'no version') continue;
         const answer = parse(await raw(shop.base, Buffer.from(bytes, 'latin1'), { from: next_address(), until_whole: shop.outside }));
         assert.ok(answer.status >= 400 && answer.status < 506, `${what}: ${JSON.stringify(answer)}`);
         assert.match(answer.headers['content-type'] ?? '', /^application\/problem\+json/, what);
