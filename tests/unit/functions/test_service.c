@@ -407,6 +407,7 @@ static void test_service(void **state)
     char folder[] = "/tmp/purser-test-functions-XXXXXX";
     char *flags[] = {NULL};
     struct err err = {0};
+    /* Where the host was not built (no Node.js or JavaScriptCore) there is nothing to run functions in; the build names it otherwise. */
     if (!getenv("PURSER_FUNCTION_HOST"))
         skip();
     assert_non_null(mkdtemp(folder));
