@@ -1,6 +1,8 @@
-/* The queue port's wrapper: picks the adapter by the URL's scheme, and holds what all adapters decide alike: pauses and the last attempt. */
+/* The queue port's wrapper: picks the adapter by the URL's scheme, and holds what all adapters decide alike: pauses, the last attempt, and
+ * what is counted. */
 #include "engines/queue_ops.h"
 
+#include "base/recent.h"
 #include "base/settings.h"
 
 #include <errno.h>
@@ -31,7 +33,10 @@ bool queue_is_up(const struct queue *queue)
 
 int queue_publish(struct queue *queue, const struct queue_message *messages, unsigned count)
 {
-    return count ? queue->ops->publish(queue, messages, count) : 0;
+    int result = count ? queue->ops->publish(queue, messages, count) : 0;
+    for (unsigned i = 0; i < count && result == 0; i++)
+        recent_note(recent_get(RECENT_QUEUE_PUBLISHED, messages[i].queue), 1, false, -1);
+    return result;
 }
 
 int queue_consume(struct queue *queue, const struct queue_consumer *consumer, struct err *err)
@@ -63,5 +68,7 @@ enum queue_verdict queue_outcome(const struct queue_consumer *consumer, const st
         return delivery->verdict == QUEUE_ACK ? QUEUE_ACK : QUEUE_AGAIN;
     if (delivery->verdict == QUEUE_RETRY && delivery->attempt >= (unsigned)settings_number("retry_limit"))
         return QUEUE_DEAD;
+    if (delivery->verdict == QUEUE_ACK)
+        recent_note(recent_get(RECENT_QUEUE_HANDLED, consumer->queue), 1, false, -1);
     return delivery->verdict;
 }

@@ -1,6 +1,7 @@
-/* The stream port's wrapper: picks the adapter by the URL's scheme. */
+/* The stream port's wrapper: picks the adapter by the URL's scheme, and counts what was published. */
 #include "engines/stream_ops.h"
 
+#include "base/recent.h"
 #include "base/settings.h"
 
 #include <errno.h>
@@ -31,7 +32,10 @@ bool stream_is_up(const struct stream *stream)
 
 int stream_publish(struct stream *stream, const struct stream_record *records, unsigned count)
 {
-    return count ? stream->ops->publish(stream, records, count) : 0;
+    int result = count ? stream->ops->publish(stream, records, count) : 0;
+    for (unsigned i = 0; i < count && result == 0; i++)
+        recent_note(recent_get(RECENT_TOPIC_PUBLISHED, records[i].topic), 1, false, -1);
+    return result;
 }
 
 int stream_consume(struct stream *stream, const struct stream_consumer *consumer, struct err *err)

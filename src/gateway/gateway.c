@@ -4,8 +4,9 @@
  */
 #include "gateway/gateway.h"
 
+#include "base/clock.h"
 #include "base/log.h"
-#include "base/metrics.h"
+#include "base/recent.h"
 #include "base/settings.h"
 #include "base/uuid.h"
 #include "gateway/addresses.h"
@@ -17,17 +18,15 @@
 #include "gateway/security_headers.h"
 #include "gateway/settle.h"
 #include "gateway/sockets.h"
-#include "gateway/static_files.h"
+#include "gateway/web_app.h"
 #include "http/problem.h"
 #include "http/server.h"
 #include "service/health.h"
 #include "service/internal.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SOCKET_PATH "/api/v1/notifications/ws"
 #define ROUTE_COOKIE "purser_route"
@@ -36,9 +35,8 @@
 
 static struct http_server *server;
 static struct router *own;
-static struct static_files *files;
 static struct proxies *proxies; /* replaced whole at a reload */
-static uint64_t requests, failures;
+static struct recent *recent; /* answers of every kind */
 
 static const char *origins(void)
 {
@@ -109,7 +107,8 @@ static bool is_own(struct http_request *request)
 
 static FIBER_FN void dispatch(struct http_request *request, struct http_response *response)
 {
-    const char *service = routes_service_of(request->path);
+    const char *service = routes_service_of(request->path), *group = routes_group_of(request->path);
+    int64_t began_us = clock_mono_us();
     if (is_own(request))
         router_handle(own, request, response);
     else if (!service || (strcmp(service, "functions") == 0 && !settings_flag("functions")))
@@ -118,14 +117,8 @@ static FIBER_FN void dispatch(struct http_request *request, struct http_response
         sockets_open(service, request, response);
     else
         service_call(service, request, response);
-    if (service)
-        operations_note(service, response->status);
-}
-
-/* A page or file of the web app; before the limits: they are there for what costs something. */
-static bool answer_file(struct http_request *request, struct http_response *response)
-{
-    return static_files_answer(files, request, response);
+    if (group && !response->upgraded)
+        recent_note(recent_get(RECENT_ROUTES, group), 1, response->status >= 500, clock_mono_us() - began_us);
 }
 
 /* Behind a balancer a browser's WebSocket should come to the same gateway again: a cookie that says nothing but where to. */
@@ -153,8 +146,8 @@ static FIBER_FN void answer(struct http_request *request, struct http_response *
 {
     struct asking asking = {0};
     know_client(request);
-    if (cors_preflight(request, response, origins()) || health_answer(request, response) || answer_file(request, response))
-        return;
+    if (cors_preflight(request, response, origins()) || health_answer(request, response) || web_app_answer(request, response))
+        return; /* before the limits: those are there for what costs something */
     if (admit(request, response, &asking)) {
         dispatch(request, response);
         note_logout(request, response);
@@ -165,24 +158,30 @@ static FIBER_FN void answer(struct http_request *request, struct http_response *
     limits_decorate(&asking.verdict, response);
 }
 
-/* What every answer carries, those that the server makes itself included. */
-static void decorate(void *context, const struct http_request *request, struct http_response *response)
+/* What every answer carries. */
+static void dress(const struct http_request *request, struct http_response *response, int64_t took_us)
 {
-    (void)context;
     if (request)
         cors_decorate(request, response, origins());
     security_headers(response);
-    __atomic_add_fetch(&requests, 1, __ATOMIC_RELAXED);
-    if (response->status >= 500)
-        __atomic_add_fetch(&failures, 1, __ATOMIC_RELAXED);
+    recent_note(recent, 1, response->status >= 500, took_us);
+}
+
+/* For answers that the server makes itself. */
+static void decorate(void *context, const struct http_request *request, struct http_response *response)
+{
+    (void)context;
+    dress(request, response, -1);
 }
 
 static FIBER_FN void handle(void *context, struct http_request *request, struct http_response *response)
 {
+    (void)context;
+    int64_t began_us = clock_mono_us();
     fiber_narrow_deadline(settings_duration_ms("request_timeout"));
     answer(request, response);
     if (!response->upgraded)
-        decorate(context, request, response);
+        dress(request, response, clock_mono_us() - began_us);
 }
 
 /* ---- lifecycle ---- */
@@ -190,8 +189,6 @@ static FIBER_FN void handle(void *context, struct http_request *request, struct 
 static struct operations_own own_numbers(void)
 {
     return (struct operations_own){
-        .requests = __atomic_load_n(&requests, __ATOMIC_RELAXED),
-        .failures = __atomic_load_n(&failures, __ATOMIC_RELAXED),
         .in_flight = http_server_in_flight(server),
         .websockets = sockets_count(),
         .address = http_server_address(server),
@@ -209,35 +206,13 @@ static int load_proxies(struct err *err)
     return 0;
 }
 
-/* build/web beside build/purser, unless a folder was named. */
-static int load_files(struct err *err)
-{
-    const char *set = settings_text("web");
-    char folder[PATH_MAX];
-    if (strcmp(set, "off") == 0)
-        return 0;
-    if (*set)
-        return static_files_load(set, &files, err);
-    ssize_t size = readlink("/proc/self/exe", folder, sizeof folder - 5);
-    if (size <= 0)
-        return 0;
-    folder[size] = '\0';
-    char *slash = strrchr(folder, '/');
-    if (!slash || (size_t)(slash + 5 - folder) >= sizeof folder)
-        return 0;
-    memcpy(slash, "/web", 5);
-    if (access(folder, R_OK) == 0)
-        return static_files_load(folder, &files, err);
-    log_info("no web app here: the API works without it", "{s:s}", "looked_for", folder);
-    return 0;
-}
-
 static FIBER_FN int start(struct cache *cache, struct err *err)
 {
     struct http_server_options options = {
         .name = "gateway", .listen = settings_text("listen"), .handler = {handle, NULL}, .decorate = decorate};
     rate_limit_init(settings_text("internal_secret"));
     limits_load();
+    recent = recent_get(RECENT_SERVICE, "gateway");
     operations_set_source(own_numbers);
     authenticate_on_revoked(sockets_end_session);
     own = router_new(gateway_routes, NULL);
@@ -245,7 +220,7 @@ static FIBER_FN int start(struct cache *cache, struct err *err)
         return err_set(err, -ENOMEM, "out of memory");
     int error = load_proxies(err);
     if (!error)
-        error = load_files(err);
+        error = web_app_start(err);
     if (!error)
         error = authenticate_start(cache, err);
     if (!error)
@@ -281,6 +256,7 @@ static void reload(void)
 {
     struct err err;
     limits_load();
+    web_app_reload();
     if (load_proxies(&err))
         log_warn("trusted proxies stay as they were", "{s:s}", "why", err.message);
 }

@@ -1,4 +1,4 @@
-/* Which service a path belongs to. */
+/* Which service and which group of routes a path belongs to. */
 #ifndef PURSER_GATEWAY_ROUTES_H
 #define PURSER_GATEWAY_ROUTES_H
 
@@ -6,5 +6,7 @@
 
 /* The service's name, or NULL. */
 const char *routes_service_of(struct text path);
+/* The group that a path is counted in, by its first segment ("orders"), or NULL. */
+const char *routes_group_of(struct text path);
 
 #endif

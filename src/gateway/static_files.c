@@ -1,8 +1,8 @@
 /*
  * Serves the web app from memory. A file may have compressed forms beside it (x.js.br, x.js.gz), made when the app was
  * built; the best one that the client takes is sent. Files whose name carries a hash of their content are cached for
- * ever, the rest is asked for again each time and answered 304 while it is the same. It reads no disk after the start and
- * compresses nothing itself.
+ * ever, the rest is asked for again each time and answered 304 while it is the same. A set of files never changes: what is
+ * new comes as another set. Answers read no disk, and nothing is compressed here.
  */
 #include "gateway/static_files.h"
 
@@ -49,6 +49,7 @@ struct file {
     char *path; /* "/shell/index-Ab12Cd34.js", without the suffix of a compressed form */
     const char *content_type;
     bool hashed, page;
+    bool former; /* of the set before: served, not handed on */
     struct text bodies[FORM_COUNT]; /* at == NULL: there is no such form */
     char etags[FORM_COUNT][ETAG_MAX];
 };
@@ -56,6 +57,7 @@ struct file {
 struct static_files {
     struct file *list; /* sorted by path */
     size_t count;
+    unsigned references; /* of whoever serves it, and of answers on their way */
 };
 
 static bool has_suffix(const char *string, size_t size, const char *suffix)
@@ -211,7 +213,41 @@ static void drop_incomplete(struct static_files *files)
     files->count = kept;
 }
 
-static int load_into(struct static_files *files, const char *folder, struct err *err)
+/* Copies, so that each set stands alone. */
+static int copy_file(struct static_files *files, const struct file *file, struct err *err)
+{
+    struct file *copy = entry_for(files, file->path);
+    if (!copy)
+        return err_set(err, -ENOSPC, "more than %d files, or out of memory", FILES_MAX);
+    copy->former = true;
+    memcpy(copy->etags, file->etags, sizeof copy->etags);
+    for (enum form form = 0; form < FORM_COUNT; form++) {
+        if (!file->bodies[form].at)
+            continue;
+        char *bytes = malloc(file->bodies[form].size + 1);
+        if (!bytes)
+            return err_set(err, -ENOMEM, "out of memory");
+        memcpy(bytes, file->bodies[form].at, file->bodies[form].size);
+        copy->bodies[form] = (struct text){bytes, file->bodies[form].size};
+    }
+    return 0;
+}
+
+/* Pages that are open in browsers ask for the files they were built with. */
+static int take_former(struct static_files *files, const struct static_files *former, struct err *err)
+{
+    for (size_t i = 0; former && i < former->count; i++) {
+        const struct file *file = &former->list[i];
+        if (!file->hashed || file->former || find_loaded(files, file->path))
+            continue;
+        int result = copy_file(files, file, err);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+static int load_into(struct static_files *files, const char *folder, const struct static_files *former, struct err *err)
 {
     char *roots[] = {(char *)folder, NULL};
     size_t root_length = strlen(folder);
@@ -225,24 +261,29 @@ static int load_into(struct static_files *files, const char *folder, struct err 
     if (result < 0)
         return result;
     drop_incomplete(files);
+    result = take_former(files, former, err);
+    if (result < 0)
+        return result;
     qsort(files->list, files->count, sizeof *files->list, by_path);
     if (!find_loaded(files, "/index.html"))
         return err_set(err, -ENOENT, "%s has no index.html", folder);
     return 0;
 }
 
-int static_files_load(const char *folder, struct static_files **ret_files, struct err *err)
+int static_files_load(const char *folder, const struct static_files *former, struct static_files **ret_files, struct err *err)
 {
     struct static_files *files = calloc(1, sizeof *files);
     if (files)
         files->list = calloc(FILES_MAX, sizeof *files->list);
+    if (files)
+        files->references = 1;
     if (!files || !files->list) {
-        static_files_free(files);
+        static_files_unref(files);
         return err_set(err, -ENOMEM, "out of memory");
     }
-    int result = load_into(files, folder, err);
+    int result = load_into(files, folder, former, err);
     if (result < 0) {
-        static_files_free(files);
+        static_files_unref(files);
         return result;
     }
     struct file *fitting = realloc(files->list, files->count * sizeof *files->list);
@@ -252,9 +293,16 @@ int static_files_load(const char *folder, struct static_files **ret_files, struc
     return 0;
 }
 
-void static_files_free(struct static_files *files)
+struct static_files *static_files_ref(struct static_files *files)
 {
-    if (!files)
+    if (files)
+        __atomic_add_fetch(&files->references, 1, __ATOMIC_RELAXED);
+    return files;
+}
+
+void static_files_unref(struct static_files *files)
+{
+    if (!files || __atomic_sub_fetch(&files->references, 1, __ATOMIC_ACQ_REL) > 0)
         return;
     for (size_t i = 0; i < files->count; i++) {
         for (enum form form = 0; form < FORM_COUNT; form++)
@@ -354,8 +402,12 @@ static bool is_unchanged(const struct http_request *request, const char *etag)
     return false;
 }
 
-bool static_files_answer(const struct static_files *files, const struct http_request *request,
-                         struct http_response *response)
+static void answer_is_out(void *files)
+{
+    static_files_unref(files);
+}
+
+bool static_files_answer(struct static_files *files, const struct http_request *request, struct http_response *response)
 {
     if (!files || (request->method != HTTP_GET && request->method != HTTP_HEAD))
         return false;
@@ -364,6 +416,7 @@ bool static_files_answer(const struct static_files *files, const struct http_req
         return false;
     enum form form = choose_form(file, request);
     const char *etag = file->etags[form];
+    arena_defer(response->arena, answer_is_out, static_files_ref(files));
     if (is_unchanged(request, etag)) {
         respond_empty(response, 304);
     } else {

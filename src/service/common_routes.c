@@ -1,12 +1,15 @@
-/* Status and dead letters of a service. */
+/* Status and dead letters of a service, and how its answers are counted. */
 #include "service/common_routes.h"
 
 #include "base/clock.h"
+#include "base/recent.h"
 #include "base/settings.h"
+#include "base/uuid.h"
 #include "http/problem.h"
 #include "service/health.h"
 #include "service/process.h"
 
+#include <pthread.h>
 #include <unistd.h>
 
 static FIBER_FN void list(void *context, struct http_request *request, struct http_response *response)
@@ -56,6 +59,47 @@ static FIBER_FN void add_engines(struct running_service *entry, struct arena *ar
     json_object_set(object, "engines", health_engines(arena));
 }
 
+/* ---- what happened lately ---- */
+
+struct named_rates {
+    struct arena *arena;
+    json_t *object;
+};
+
+static void add_rate(void *arg, const char *name, struct recent_rates rates)
+{
+    struct named_rates *to = arg;
+    json_object_set(to->object, name, json_make(to->arena, "f", rates.per_second));
+}
+
+static json_t *rates_by_name(struct arena *arena, enum recent_kind kind)
+{
+    struct named_rates to = {arena, json_make(arena, "{}")};
+    recent_each(kind, add_rate, &to);
+    return to.object;
+}
+
+static char process_name[UUID_SIZE];
+
+static void name_process(void)
+{
+    uuid_make(process_name);
+}
+
+/* Queues and topics are counted for the whole process, however many services it runs: `process` tells whoever adds up. */
+static void add_rates(struct running_service *entry, struct arena *arena, json_t *object)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, name_process);
+    struct recent_rates own = recent_read(entry->recent);
+    json_object_set_new(object, "process", json_string(process_name));
+    json_object_set(object, "rates", json_make(arena, "{s:f, s:f, s:f}", "requests", own.per_second, "errors", own.failed_per_second,
+                                               "p99_ms", own.p99_ms));
+    json_object_set(object, "published", rates_by_name(arena, RECENT_QUEUE_PUBLISHED));
+    json_object_set(object, "handled", rates_by_name(arena, RECENT_QUEUE_HANDLED));
+    json_object_set(object, "streamed", rates_by_name(arena, RECENT_TOPIC_PUBLISHED));
+}
+
 static FIBER_FN void status(void *context, struct http_request *request, struct http_response *response)
 {
     struct running_service *entry = context;
@@ -68,6 +112,7 @@ static FIBER_FN void status(void *context, struct http_request *request, struct 
     }
     if (entry->service->status)
         entry->service->status(entry->context, request->arena, object);
+    add_rates(entry, request->arena, object);
     respond_json(response, 200, object);
 }
 
@@ -81,8 +126,12 @@ static const struct route routes[] = {
 
 FIBER_FN void service_handle(struct running_service *entry, struct http_request *request, struct http_response *response)
 {
+    bool internal = text_starts(request->path, text_of("/internal/"));
     bool common = text_equal(request->path, text_of("/internal/status")) || text_starts(request->path, text_of("/internal/dead-letters"));
+    int64_t began_us = clock_mono_us();
     router_handle(common && entry->service->has_database ? entry->common : entry->router, request, response);
+    if (!internal && !response->upgraded)
+        recent_note(entry->recent, 1, response->status >= 500, clock_mono_us() - began_us);
 }
 
 struct router *common_router_new(struct running_service *entry)

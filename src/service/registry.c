@@ -20,6 +20,7 @@ struct running_service *registry_add(const struct service *service)
     assert(running_count < SERVICES_MAX);
     struct running_service *entry = &running[running_count++];
     entry->service = service;
+    entry->recent = recent_get(RECENT_SERVICE, service->name);
     return entry;
 }
 

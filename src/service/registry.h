@@ -2,6 +2,7 @@
 #ifndef PURSER_SERVICE_REGISTRY_H
 #define PURSER_SERVICE_REGISTRY_H
 
+#include "base/recent.h"
 #include "http/server.h"
 #include "messaging/consumer.h"
 #include "messaging/outbox.h"
@@ -15,6 +16,7 @@ struct running_service {
     struct outbox_relay *relay;
     struct router *router;
     struct router *common; /* what the skeleton answers for it */
+    struct recent *recent; /* its answers to the outside */
     int64_t started_mono_ms;
     struct http_server *server; /* NULL behind a front door in the same process */
     void *context;

@@ -15,6 +15,7 @@
 #include "http/problem.h"
 #include "runtime/worker.h"
 #include "service/internal.h"
+#include "service/registry.h"
 #include "service/upstream_background.h"
 
 #include <errno.h>
@@ -455,16 +456,30 @@ void upstreams_stop(void)
             fiber_cancel(upstreams[i].background);
 }
 
-json_t *upstream_status(struct upstream *upstream, struct arena *arena)
+static FIBER_FN json_t *ask_instance(struct upstream *upstream, struct instance *instance, struct arena *arena, const char *target)
 {
-    int64_t now = clock_mono_ms();
+    enum http_call_progress progress = HTTP_CALL_NOT_CONNECTED;
+    struct http_request request;
+    struct http_response response = {.arena = arena};
+    json_t *said = NULL;
+    service_request_init(&request, arena, "GET", target, NULL);
+    bool well = call_instance(upstream, instance, &request, &response, &progress) == 0 && response.status == 200;
+    return well && json_parse(arena, response.body, &said, NULL) == 0 ? said : NULL;
+}
+
+FIBER_FN json_t *upstream_ask_each(struct upstream *upstream, struct arena *arena, const char *target, int64_t each_ms)
+{
     json_t *list = json_make(arena, "[]");
     for (unsigned i = 0; i < slots(upstream); i++) {
         struct instance *instance = &upstream->instances[i];
-        if (get(instance->live))
-            json_array_append(list, json_make(arena, "{s:s, s:b, s:I, s:i}", "address", instance->address, "healthy",
-                                              !is_out(instance, now), "requests", (json_int_t)get(instance->requests), "in_flight",
-                                              get(instance->in_flight)));
+        if (!get(instance->live))
+            continue;
+        bool out = is_out(instance, clock_mono_ms());
+        int64_t before = fiber_narrow_deadline(each_ms);
+        json_t *said = out ? NULL : ask_instance(upstream, instance, arena, target);
+        fiber_set_deadline(before);
+        json_array_append(list, json_make(arena, "{s:s, s:b, s:i, s:O?}", "address", instance->address, "healthy", !out, "in_flight",
+                                          get(instance->in_flight), "said", said));
     }
     return list;
 }

@@ -17,7 +17,8 @@ struct upstream *upstream_of(const char *service);
 FIBER_FN void upstream_forward(struct upstream *upstream, struct http_request *request, struct http_response *response);
 /* The instance for a key by rendezvous hashing among the healthy ones: "ip:port" in the arena, or NULL. */
 FIBER_FN const char *upstream_pick(struct upstream *upstream, const char *key);
-/* Instances and their health for the operations page: [{address, healthy, requests}] */
-json_t *upstream_status(struct upstream *upstream, struct arena *arena);
+/* Every instance, and what each of those that are not out says to GET `target`, asked one after the other, `each_ms` long at most:
+ * [{address, healthy, in_flight, said}], `said` null where there is no 200. For the operations page. */
+FIBER_FN json_t *upstream_ask_each(struct upstream *upstream, struct arena *arena, const char *target, int64_t each_ms);
 
 #endif

@@ -153,6 +153,30 @@ test('SIGHUP takes new origins and limits and drops no socket; a bad file is ref
     await shop.stop();
 });
 
+test('SIGHUP serves a web app that was built anew, and what open pages still ask for', async () => {
+    const web = temporary_folder();
+    const write = (name, text) => fs.writeFileSync(path.join(web, name), text);
+    write('index.html', 'first page');
+    write('manifest.json', '{"remotes":{"orders":{"entry":"/entry-AAAAAAAA.js"}}}');
+    write('entry-AAAAAAAA.js', 'first');
+    const shop = await new System({ settings: { PURSER_WEB: web } }).start();
+    const text = async (target) => (await shop.request('GET', target, { from: next_address(), unchecked: true })).text;
+    assert.equal(await text('/entry-AAAAAAAA.js'), 'first');
+    fs.rmSync(path.join(web, 'entry-AAAAAAAA.js'));
+    write('entry-BBBBBBBB.js', 'second');
+    write('manifest.json', '{"remotes":{"orders":{"entry":"/entry-BBBBBBBB.js"}}}');
+    shop.process.child.kill('SIGHUP');
+    await until('the new manifest is served', async () => /BBBBBBBB/.test(await text('/manifest.json')));
+    assert.equal(await text('/entry-BBBBBBBB.js'), 'second');
+    assert.equal(await text('/entry-AAAAAAAA.js'), 'first');
+    fs.rmSync(path.join(web, 'index.html'));
+    const before = shop.process.lines.length;
+    shop.process.child.kill('SIGHUP');
+    await until('a broken app is refused', () => shop.process.lines.slice(before).some((l) => /stays as it was/.test(l)));
+    assert.equal(await text('/'), 'first page');
+    await shop.stop();
+});
+
 test('keys rotate while people are signed in', async () => {
     const shop = await new System().start();
     const ada = await register(shop);

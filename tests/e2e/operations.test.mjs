@@ -33,6 +33,27 @@ test('the status names every service and engine', async () => {
     for (const name of ['user-events', 'order-events', 'payment-events']) assert.ok(body.topics.some((t) => t.name === name), name);
 });
 
+test('the status tells rates, failures and times of what has just been done', async () => {
+    const { sku } = await product(boss);
+    const ada = await register(shop);
+    await ada.paid_order([{ sku, quantity: 1 }]);
+    const moving = (one) => one.published_per_second > 0 && one.handled_per_second > 0;
+    const body = await until('both queues of payments have moved', async () => {
+        const answer = (await boss.get('/operations/status')).body;
+        return ['payment.request', 'order.payment.processed'].every((name) => moving(answer.queues.find((q) => q.name === name))) && answer;
+    });
+    for (const name of ['gateway', 'users', 'orders', 'payments']) {
+        const service = body.services.find((s) => s.name === name);
+        assert.ok(name === 'payments' || service.requests_per_second > 0, `${name} answers`);
+        assert.ok(service.errors_per_second >= 0 && (service.p99_ms === undefined || service.p99_ms > 0), name);
+    }
+    const group = body.routes.find((r) => r.prefix === '/api/v1/orders');
+    assert.ok(group.requests_per_second > 0 && group.p99_ms > 0, JSON.stringify(group));
+    for (const name of ['user-events', 'order-events']) assert.ok(body.topics.find((t) => t.name === name).published_per_second > 0, name);
+    for (const topic of body.topics) for (const reader of topic.consumers) assert.ok(reader.lag >= 0, topic.name);
+    assert.ok(body.rates.requests_per_second > 0);
+});
+
 test('the ledger of a sale, a refund and a failure balances', async () => {
     const { sku } = await product(boss, { unit_price: 300 });
     const ada = await register(shop);

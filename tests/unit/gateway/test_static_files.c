@@ -51,7 +51,7 @@ static int set_up(void **state)
     fixture->arena = arena_new();
     assert_non_null(fixture->arena);
     struct err err = {0};
-    assert_int_equal(static_files_load(fixture->folder, &fixture->files, &err), 0);
+    assert_int_equal(static_files_load(fixture->folder, NULL, &fixture->files, &err), 0);
     *state = fixture;
     return 0;
 }
@@ -69,8 +69,8 @@ static int tear_down(void **state)
         (void)rmdir(name);
     }
     (void)rmdir(fixture->folder);
-    static_files_free(fixture->files);
     arena_free(fixture->arena);
+    static_files_unref(fixture->files);
     free(fixture);
     return 0;
 }
@@ -215,9 +215,38 @@ static void test_refuses_what_is_no_app(void **state)
     struct err err = {0};
     char empty[128];
     (void)snprintf(empty, sizeof empty, "%s/shell", fixture->folder);
-    assert_int_equal(static_files_load(empty, &files, &err), -ENOENT);
-    assert_int_equal(static_files_load("/nowhere/at/all", &files, &err), -ENOENT);
+    assert_int_equal(static_files_load(empty, NULL, &files, &err), -ENOENT);
+    assert_int_equal(static_files_load("/nowhere/at/all", NULL, &files, &err), -ENOENT);
     assert_null(files);
+}
+
+/* A newer set has what is new, and keeps what pages of the former one ask for: once, and only what is named by its content. */
+static void test_takes_over_what_open_pages_need(void **state)
+{
+    struct fixture *fixture = *state;
+    struct static_files *former = fixture->files;
+    struct http_response on_its_way, response;
+    struct err err = {0};
+    char name[256];
+    assert_true(ask(fixture, HTTP_GET, "/manifest.json", NULL, &on_its_way));
+    write_file(fixture, "/manifest.json", "new");
+    for (size_t i = 2; i < 6; i++) {
+        (void)snprintf(name, sizeof name, "%s%s", fixture->folder, names[i]);
+        assert_int_equal(unlink(name), 0);
+    }
+    assert_int_equal(static_files_load(fixture->folder, former, &fixture->files, &err), 0);
+    static_files_unref(former);
+    assert_true(text_equal(on_its_way.body, text_of("/manifest.json")));
+    assert_true(ask(fixture, HTTP_GET, "/manifest.json", NULL, &response));
+    assert_true(text_equal(response.body, text_of("new")));
+    static const char *const brotli[] = {"Accept-Encoding", "br", NULL, NULL};
+    assert_true(ask(fixture, HTTP_GET, "/shell/app-Ab3_d-9x.js", brotli, &response));
+    assert_true(text_equal(response.body, text_of("/shell/app-Ab3_d-9x.js.br")));
+    assert_false(ask(fixture, HTTP_GET, "/shell/theme.js", NULL, &response));
+    former = fixture->files;
+    assert_int_equal(static_files_load(fixture->folder, former, &fixture->files, &err), 0);
+    static_files_unref(former);
+    assert_false(ask(fixture, HTTP_GET, "/shell/app-Ab3_d-9x.js", NULL, &response));
 }
 
 int main(void)
@@ -228,6 +257,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_caches_hashed_names_for_ever, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_answers_304_while_it_is_the_same, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_leaves_other_methods_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_takes_over_what_open_pages_need, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refuses_what_is_no_app, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
