@@ -222,7 +222,12 @@ struct framing {
     struct text host, length, coding, expect;
     unsigned hosts, lengths, codings, expects;
     bool upgrade, close, stay, upgrades;
+    unsigned seen; /* of the fields that have one value: a bit each */
+    bool repeated;
 };
+
+/* Fields that a reader takes one value of. Sent twice, two readers could take two different ones: who asks, or what was asked. */
+enum single { SINGLE_AUTHORIZATION = 1, SINGLE_CONTENT_TYPE = 2, SINGLE_IDEMPOTENCY_KEY = 4, SINGLE_ORIGIN = 8 };
 
 static void note_connection(struct framing *framing, struct text list)
 {
@@ -243,6 +248,14 @@ static void note(const struct http_header *field, const char *name, struct text 
     (*count)++;
 }
 
+static void note_single(struct framing *framing, const struct http_header *field, const char *name, enum single single)
+{
+    if (!text_equal_nocase(field->name, text_of(name)))
+        return;
+    framing->repeated |= (framing->seen & single) != 0;
+    framing->seen |= single;
+}
+
 static void note_field(struct framing *framing, const struct http_header *field)
 {
     switch (field->name.size) {
@@ -251,6 +264,7 @@ static void note_field(struct framing *framing, const struct http_header *field)
         break;
     case 6:
         note(field, "Expect", &framing->expect, &framing->expects);
+        note_single(framing, field, "Origin", SINGLE_ORIGIN);
         break;
     case 7:
         framing->upgrade |= text_equal_nocase(field->name, text_of("Upgrade"));
@@ -259,8 +273,17 @@ static void note_field(struct framing *framing, const struct http_header *field)
         if (text_equal_nocase(field->name, text_of("Connection")))
             note_connection(framing, field->value);
         break;
+    case 12:
+        note_single(framing, field, "Content-Type", SINGLE_CONTENT_TYPE);
+        break;
+    case 13:
+        note_single(framing, field, "Authorization", SINGLE_AUTHORIZATION);
+        break;
     case 14:
         note(field, "Content-Length", &framing->length, &framing->lengths);
+        break;
+    case 15:
+        note_single(framing, field, "Idempotency-Key", SINGLE_IDEMPOTENCY_KEY);
         break;
     case 17:
         note(field, "Transfer-Encoding", &framing->coding, &framing->codings);
@@ -348,6 +371,9 @@ int http_request_parse(struct text bytes, struct http_head *ret_head, const char
         return status;
     *ret_why = "There has to be one Host field.";
     if (framing.hosts > 1 || (!framing.hosts && ret_head->minor_version) || (framing.hosts && !is_authority(framing.host)))
+        return 400;
+    *ret_why = "A field that has one value is there twice.";
+    if (framing.repeated)
         return 400;
     *ret_why = "Only 100-continue can be expected.";
     if (framing.expects && !text_equal_nocase(framing.expect, text_of("100-continue")))
