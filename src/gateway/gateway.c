@@ -58,12 +58,16 @@ static struct text forwarded_for(const struct http_request *request)
     return all;
 }
 
+static const char *real_address(const struct http_request *request)
+{
+    return proxies_client(__atomic_load_n(&proxies, __ATOMIC_ACQUIRE), request->arena, request->client_address, forwarded_for(request));
+}
+
 static void know_client(struct http_request *request)
 {
     internal_strip(&request->headers);
     request->identity = (struct http_identity){0};
-    request->client_address = proxies_client(__atomic_load_n(&proxies, __ATOMIC_ACQUIRE), request->arena, request->client_address,
-                                             forwarded_for(request));
+    request->client_address = real_address(request);
 }
 
 /* ---- who asks ---- */
@@ -71,7 +75,6 @@ static void know_client(struct http_request *request)
 struct asking {
     struct limits_verdict verdict;
     const char *refused_token; /* why, if a token came and is not good */
-    bool expired;
 };
 
 /* Identity and limits. False: answered with 429 or 503. A bad token alone is no refusal yet: what anyone may ask needs none. */
@@ -79,7 +82,7 @@ static FIBER_FN bool admit(struct http_request *request, struct http_response *r
 {
     struct text token = authenticate_token(request);
     if (token.size && !authenticate_known(request, token)) {
-        if (!limits_address_has_room(request)) {
+        if (!limits_address_has_room(request->client_address)) {
             limits_take(request, &asking->verdict);
             limits_refuse(&asking->verdict, response);
             return false;
@@ -89,7 +92,6 @@ static FIBER_FN bool admit(struct http_request *request, struct http_response *r
             problem_unavailable(response, 1, asking->refused_token);
             return false;
         }
-        asking->expired = result == AUTHENTICATE_EXPIRED;
     }
     if (limits_take(request, &asking->verdict))
         return true;
@@ -121,6 +123,12 @@ static FIBER_FN void dispatch(struct http_request *request, struct http_response
         recent_note(recent_get(RECENT_ROUTES, group), 1, response->status >= 500, clock_mono_us() - began_us);
 }
 
+/* Pre-flights, health, pages and files of the web app count nowhere: limits are there for what costs something. */
+static bool answer_uncounted(struct http_request *request, struct http_response *response)
+{
+    return cors_preflight(request, response, origins()) || health_answer(request, response) || web_app_answer(request, response);
+}
+
 /* Behind a balancer a browser's WebSocket should come to the same gateway again: a cookie that says nothing but where to. */
 static void set_route_cookie(struct http_request *request, struct http_response *response)
 {
@@ -146,31 +154,33 @@ static FIBER_FN void answer(struct http_request *request, struct http_response *
 {
     struct asking asking = {0};
     know_client(request);
-    if (cors_preflight(request, response, origins()) || health_answer(request, response) || web_app_answer(request, response))
-        return; /* before the limits: those are there for what costs something */
-    if (admit(request, response, &asking)) {
+    if (!answer_uncounted(request, response) && admit(request, response, &asking)) {
         dispatch(request, response);
         note_logout(request, response);
         if (response->status == 401 && asking.refused_token && !request->identity.user_id)
             problem_unauthorized(response, "invalid_token", asking.refused_token);
         set_route_cookie(request, response);
     }
+    if (!asking.verdict.policy)
+        limits_peek(request->client_address, &asking.verdict);
     limits_decorate(&asking.verdict, response);
 }
 
-/* What every answer carries. */
+/* What every answer carries, beside what is left of a limit. */
 static void dress(const struct http_request *request, struct http_response *response, int64_t took_us)
 {
-    if (request)
-        cors_decorate(request, response, origins());
+    cors_decorate(request, response, origins());
     security_headers(response);
     recent_note(recent, 1, response->status >= 500, took_us);
 }
 
-/* For answers that the server makes itself. */
-static void decorate(void *context, const struct http_request *request, struct http_response *response)
+/* The server's own: it has refused the request before anything could be counted. */
+static void decorate_refusal(void *context, const struct http_request *request, struct http_response *response)
 {
+    struct limits_verdict verdict;
     (void)context;
+    limits_peek(real_address(request), &verdict);
+    limits_decorate(&verdict, response);
     dress(request, response, -1);
 }
 
@@ -209,7 +219,7 @@ static int load_proxies(struct err *err)
 static FIBER_FN int start(struct cache *cache, struct err *err)
 {
     struct http_server_options options = {
-        .name = "gateway", .listen = settings_text("listen"), .handler = {handle, NULL}, .decorate = decorate};
+        .name = "gateway", .listen = settings_text("listen"), .handler = {handle, NULL}, .decorate = decorate_refusal};
     rate_limit_init(settings_text("internal_secret"));
     limits_load();
     recent = recent_get(RECENT_SERVICE, "gateway");

@@ -27,16 +27,23 @@ void limits_load(void)
     refused = counter_get("purser_rate_limited_total", NULL, "Requests refused by a rate limit");
 }
 
-static struct rate_answer of_address(const struct http_request *request, bool take)
+static struct rate_answer of_address(const char *address)
 {
     char key[64];
-    rate_limit_address_key(request->client_address, key);
-    return rate_limit("ip", key, by_address, clock_mono_ms(), take);
+    rate_limit_address_key(address, key);
+    return rate_limit("ip", key, by_address, clock_mono_ms(), false);
 }
 
-bool limits_address_has_room(const struct http_request *request)
+bool limits_address_has_room(const char *address)
 {
-    return of_address(request, false).allowed;
+    return of_address(address).allowed;
+}
+
+void limits_peek(const char *address, struct limits_verdict *ret_verdict)
+{
+    *ret_verdict = (struct limits_verdict){0};
+    if (by_address.count)
+        *ret_verdict = (struct limits_verdict){"ip", by_address, of_address(address)};
 }
 
 static bool is_login(const struct http_request *request)

@@ -15,9 +15,11 @@ struct limits_verdict {
 /* Reads the settings; again at a reload. */
 void limits_load(void);
 /* Whether an address has anything left: asked before a signature is computed for it. Takes nothing. */
-bool limits_address_has_room(const struct http_request *request);
+bool limits_address_has_room(const char *address);
 /* Takes one: the user's limit where there is an identity, else the address's; for sign-ins those of logins as well. False: refused. */
 bool limits_take(struct http_request *request, struct limits_verdict *ret_verdict);
+/* What is left to an address, for an answer that counts nowhere. Takes nothing. */
+void limits_peek(const char *address, struct limits_verdict *ret_verdict);
 /* RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers). */
 void limits_decorate(const struct limits_verdict *verdict, struct http_response *response);
 /* 429 with Retry-After. */

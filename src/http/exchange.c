@@ -132,11 +132,12 @@ static bool write_refusal(const struct refusal *refusal, struct arena *arena)
     http_header_set(arena, &response.headers, "Cache-Control", "no-store");
     if (refusal->status == 503)
         http_header_set(arena, &response.headers, "Retry-After", "1");
+    struct http_request unread = {.arena = arena, .client_address = refusal->connection->address};
     bool parsed = exchange && exchange->head.path.at;
     if (parsed)
         fill_request(exchange, arena);
     if (server->decorate)
-        server->decorate(server->handler.context, parsed ? &exchange->request : NULL, &response);
+        server->decorate(server->handler.context, parsed ? &exchange->request : &unread, &response);
     bool to_head = exchange && exchange->head.method == HTTP_HEAD;
     struct answer_facts facts = {.trace = refusal->trace, .close = refusal->close, .to_head = to_head};
     if (write_out(refusal->connection, &response, &facts, to_head ? (struct text){0} : response.body))

@@ -12,8 +12,8 @@ struct http_server_options {
     const char *name;   /* for logs and metrics: "gateway" */
     const char *listen; /* host:port, [v6]:port; port 0 takes a free one */
     struct http_handler handler;
-    /* Adds headers to an answer that the server makes without the handler (a refused head, too many at work, a time-out). `request` is
-     * NULL where there was no whole head. Does not wait; runs on the loop, with a rescue set. May be NULL. */
+    /* Adds headers to an answer that the server makes without the handler (a refused head, too many at work, a time-out). Where there was
+     * no whole head, `request` has the client's address and no fields. Does not wait; runs on the loop, with a rescue set. May be NULL. */
     void (*decorate)(void *context, const struct http_request *request, struct http_response *response);
 };
 

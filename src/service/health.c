@@ -107,7 +107,7 @@ static FIBER_FN void admin_handle(void *context, struct http_request *request, s
 {
     if (health_answer(request, response))
         return;
-    if (request->method != HTTP_GET || !text_equal(request->path, text_of("/metrics"))) {
+    if ((request->method != HTTP_GET && request->method != HTTP_HEAD) || !text_equal(request->path, text_of("/metrics"))) {
         problem_not_found(response);
         return;
     }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { system } from '../support/system.mjs';
 import { Person, register } from '../support/shop.mjs';
-import { next_address } from '../support/client.mjs';
+import { next_address, raw } from '../support/client.mjs';
 
 const ORIGIN = 'https://shop.example';
 let shop;
@@ -72,11 +72,37 @@ test('limits are announced, and beyond them is 429 with Retry-After and CORS', a
     }
 });
 
+test('every answer says what is left, those that count nowhere and those of the parser too', { skip: Boolean(process.env.PURSER_BASE_URL) }, async () => {
+    const bytes = async (text) => raw(shop.base, text, { from: next_address() });
+    const declared = 'POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1048577\r\n\r\n';
+    for (const [status, text] of [[400, 'GET / HTTP/1.1\nHost: x\n\n'], [414, `GET /${'a'.repeat(9000)}`], [413, declared], [431, `GET / HTTP/1.1\r\nA: ${'a'.repeat(40000)}`]]) {
+        const answer = await bytes(text);
+        assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `));
+        assert.match(answer, /\r\nratelimit: "ip";r=100;t=0\r\n/i, answer);
+        assert.match(answer, /\r\nratelimit-policy: "ip";q=100;w=10\r\n/i);
+    }
+    const preflight = { origin: ORIGIN, 'access-control-request-method': 'POST' };
+    for (const [method, path, headers] of [['OPTIONS', '/api/v1/orders', preflight], ['GET', '/health/live'], ['GET', '/health/ready'], ['GET', '/nothing'],
+        ['GET', '/api/v1/users/me'], ['PUT', '/api/v1/orders'], ['GET', '/openapi.json'], ['GET', '/.well-known/jwks.json']]) {
+        const answer = await call(method, path, { headers, unchecked: true });
+        assert.match(answer.headers.ratelimit ?? '', /^"ip";r=\d+;t=\d+$/, `${method} ${path}`);
+        assert.equal(answer.headers['ratelimit-policy'], '"ip";q=100;w=10');
+    }
+});
+
+test('what counts nowhere takes nothing', async () => {
+    const from = next_address();
+    const left = async (path) => Number(/;r=(\d+)/.exec((await shop.request('GET', path, { from })).headers.ratelimit)[1]);
+    for (let i = 0; i < 150; i += 1) assert.equal((await shop.request('GET', '/health/live', { from })).status, 200);
+    assert.ok(await left('/api/v1/products') >= 98);
+});
+
 test('a burst beyond the limit of an address is cut, another address is not', async () => {
     const [busy, calm] = [next_address(), next_address()];
-    const answers = await Promise.all(Array.from({ length: 400 }, () => shop.request('GET', '/health/live', { from: busy })));
+    const answers = await Promise.all(Array.from({ length: 400 }, () => shop.request('GET', '/api/v1/products', { from: busy })));
     const count = (status) => answers.filter((a) => a.status === status).length;
     assert.ok(count(200) >= 100, String(count(200)));
+    assert.equal(count(200) + count(429), 400);
     const other = await shop.request('GET', '/api/v1/products', { from: calm });
     assert.equal(other.status, 200);
 });
