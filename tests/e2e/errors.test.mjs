@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { system } from '../support/system.mjs';
 import { Person, PASSWORD, new_email, register } from '../support/shop.mjs';
 import { next_address, raw } from '../support/client.mjs';
+import { openapi } from '../support/contract.mjs';
 
 let shop;
 before(async () => { shop = await system(); });
@@ -60,35 +61,106 @@ test('a body over 1 MB is 413, declared or chunked', async () => {
     assert.equal(parse(chunked).status, 413);
 });
 
-test('heads that break a rule are refused, and the connection closes', async () => {
-    const rest = 'Host: x\r\n\r\n';
-    await refused(`GET /${'a'.repeat(8300)} HTTP/1.1\r\n${rest}`, 414, 'a long line');
-    await refused(`GET / HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(33000)}\r\n\r\n`, 431, 'a large head');
-    await refused(`GET / HTTP/1.1\r\nHost: x\r\n${'A: b\r\n'.repeat(101)}\r\n`, 431, 'many fields');
-    for (const [what, bytes] of [
-        ['a bare LF', 'GET / HTTP/1.1\nHost: x\n\n'],
-        ['obs-fold', 'GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n'],
-        ['a space before the colon', 'GET / HTTP/1.1\r\nHost : x\r\n\r\n'],
-        ['no host', 'GET / HTTP/1.1\r\n\r\n'],
-        ['two hosts', 'GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n'],
-        ['a NUL', 'GET / HTTP/1.1\r\nHost: x\r\nA: b\0c\r\n\r\n'],
-        ['a nameless field', 'GET / HTTP/1.1\r\nHost: x\r\n: b\r\n\r\n'],
-        ['no version', 'GET /\r\nHost: x\r\n\r\n'],
-        ['two lengths', `POST /api/v1/auth/login HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 2\r\n${rest}{}`],
-        ['a signed length', `POST /api/v1/auth/login HTTP/1.1\r\nContent-Length: +2\r\n${rest}{}`],
-        ['a length in words', `POST /api/v1/auth/login HTTP/1.1\r\nContent-Length: two\r\n${rest}{}`],
-        ['length and chunks', `POST /api/v1/auth/login HTTP/1.1\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n${rest}0\r\n\r\n`],
-        ['an odd coding', `POST /api/v1/auth/login HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n${rest}0\r\n\r\n`],
-        ['a bad chunk', `POST /api/v1/auth/login HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n${rest}zz\r\n{}\r\n0\r\n\r\n`],
-        ['a target with a space', `GET /a b HTTP/1.1\r\n${rest}`],
-        ['nonsense', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n'],
-    ]) {
-        // Nginx still speaks HTTP/0.9, whose answers have no head.
-        if (shop.outside && what === 'no version') continue;
-        const answer = parse(await raw(shop.base, Buffer.from(bytes, 'latin1'), { from: next_address(), until_whole: shop.outside }));
+/** What breaks a rule, and its answer. `alone`: only without a proxy before us, which reads it otherwise. */
+const LOGIN = 'POST /api/v1/auth/login HTTP/1.1\r\nContent-Type: application/json\r\n';
+const REST = 'Host: x\r\n\r\n';
+const chunked = (body) => `${LOGIN}Transfer-Encoding: chunked\r\n${REST}${body}`;
+const BROKEN = [
+    ['a long line', 414, `GET /${'a'.repeat(8300)} HTTP/1.1\r\n${REST}`],
+    ['a line without an end', 414, `GET /${'a'.repeat(8300)}`],
+    ['a large head', 431, `GET / HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(33000)}\r\n\r\n`],
+    ['a head without an end', 431, `GET / HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(40000)}`],
+    ['many fields', 431, `GET / HTTP/1.1\r\nHost: x\r\n${'A: b\r\n'.repeat(100)}\r\n`],
+    ['a bare LF', 400, 'GET / HTTP/1.1\nHost: x\n\n'],
+    ['a bare LF behind a field', 400, 'GET / HTTP/1.1\r\nHost: x\nA: b\r\n\r\n'],
+    ['a bare CR', 400, 'GET / HTTP/1.1\r\nHost: x\r\nA: b\rc\r\n\r\n'],
+    ['obs-fold', 400, 'GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n'],
+    ['a space before the first field', 400, 'GET / HTTP/1.1\r\n Host: x\r\n\r\n'],
+    ['a space before the colon', 400, 'GET / HTTP/1.1\r\nHost : x\r\n\r\n'],
+    ['no colon', 400, 'GET / HTTP/1.1\r\nHost: x\r\nA\r\n\r\n'],
+    ['no host', 400, 'GET / HTTP/1.1\r\n\r\n'],
+    ['two hosts', 400, 'GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n'],
+    ['no host to speak of', 400, 'GET / HTTP/1.1\r\nHost: x y\r\n\r\n'],
+    ['a NUL', 400, 'GET / HTTP/1.1\r\nHost: x\r\nA: b\0c\r\n\r\n'],
+    ['a NUL in the target', 400, `GET /\0 HTTP/1.1\r\n${REST}`],
+    ['a nameless field', 400, 'GET / HTTP/1.1\r\nHost: x\r\n: b\r\n\r\n'],
+    ['no version', 400, 'GET /\r\nHost: x\r\n\r\n'],
+    ['another version', 505, `GET / HTTP/2.0\r\n${REST}`],
+    ['a target with a space', 400, `GET /a b HTTP/1.1\r\n${REST}`],
+    ['a fragment', 400, `GET /#a HTTP/1.1\r\n${REST}`],
+    ['a broken escape', 400, `GET /%zz HTTP/1.1\r\n${REST}`],
+    ['CONNECT', 501, `CONNECT x:80 HTTP/1.1\r\n${REST}`],
+    ['two lengths', 400, `${LOGIN}Content-Length: 2\r\nContent-Length: 2\r\n${REST}{}`],
+    ['a list of lengths', 400, `${LOGIN}Content-Length: 2, 2\r\n${REST}{}`],
+    ['a signed length', 400, `${LOGIN}Content-Length: +2\r\n${REST}{}`],
+    ['a negative length', 400, `${LOGIN}Content-Length: -2\r\n${REST}{}`],
+    ['a length in words', 400, `${LOGIN}Content-Length: two\r\n${REST}{}`],
+    ['a length beyond 64 bits', 413, `${LOGIN}Content-Length: 99999999999999999999\r\n${REST}{}`],
+    ['length and chunks', 400, `${LOGIN}Content-Length: 6\r\nTransfer-Encoding: chunked\r\n${REST}0\r\n\r\nGET /admin HTTP/1.1\r\n${REST}`],
+    ['chunks twice', 400, `${LOGIN}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n${REST}0\r\n\r\n`],
+    ['an odd coding', 501, `${LOGIN}Transfer-Encoding: xchunked\r\n${REST}0\r\n\r\n`],
+    ['chunks in HTTP/1.0', 400, `POST /api/v1/auth/login HTTP/1.0\r\nTransfer-Encoding: chunked\r\n${REST}0\r\n\r\n`],
+    ['a bad chunk', 400, chunked('zz\r\n{}\r\n0\r\n\r\n')],
+    ['a negative chunk', 400, chunked('-2\r\n{}\r\n0\r\n\r\n')],
+    ['a chunk longer than it says', 400, chunked('2\r\n{}}\r\n0\r\n\r\n')],
+    ['a bare LF behind a chunk', 400, chunked('2\n{}\n0\n\n')],
+    ['a chunk beyond 64 bits', 400, chunked('ffffffffffffffffff\r\n')],
+    ['two tokens', 400, `GET /api/v1/users/me HTTP/1.1\r\nAuthorization: Bearer a\r\nauthorization: Bearer b\r\n${REST}`],
+    ['two types', 400, `${LOGIN}Content-Type: application/json\r\nContent-Length: 2\r\n${REST}{}`],
+    ['two keys', 400, `GET / HTTP/1.1\r\nIdempotency-Key: a\r\nIdempotency-Key: b\r\n${REST}`],
+    ['two origins', 400, `GET / HTTP/1.1\r\nOrigin: a\r\nOrigin: b\r\n${REST}`],
+    ['an expectation nobody knows', 417, `${LOGIN}Expect: 200-ok\r\nContent-Length: 2\r\n${REST}{}`],
+    ['a hello of TLS', 400, '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n'],
+];
+// Nginx still speaks HTTP/0.9, whose answers have no head, and waits for the end of what has none.
+const ALONE = ['no version', 'a line without an end', 'a head without an end'];
+
+/** Requests one after the other on one connection, until told to end: how many were answered, all of them well. */
+function neighbour() {
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    const from = next_address();
+    let ended = false;
+    const talk = async () => {
+        const sockets = new Set();
+        let answers = 0;
+        for (; !ended; answers += 1) {
+            await new Promise((resolve, reject) => {
+                const call = http.get(new URL('/health/live', shop.base), { agent, localAddress: shop.outside ? undefined : from }, (response) => {
+                    assert.equal(response.statusCode, 200);
+                    sockets.add(response.socket.localPort);
+                    response.resume().on('end', resolve);
+                });
+                call.on('error', reject);
+            });
+        }
+        agent.destroy();
+        return { answers, connections: sockets.size };
+    };
+    const talking = talk();
+    return { end: () => { ended = true; return talking; } };
+}
+
+test('what breaks a rule gets its problem, then the connection closes, and a neighbour notices nothing', async () => {
+    const other = neighbour();
+    for (const [what, status, text] of BROKEN) {
+        if (shop.outside && ALONE.includes(what)) continue;
+        const bytes = Buffer.from(text, 'latin1');
+        if (!shop.outside) {
+            await refused(bytes, status, what);
+            continue;
+        }
+        const answer = parse(await raw(shop.base, bytes, { until_whole: true }));
         assert.ok(answer.status >= 400 && answer.status < 506, `${what}: ${JSON.stringify(answer)}`);
         assert.match(answer.headers['content-type'] ?? '', /^application\/problem\+json/, what);
     }
+    const { answers, connections } = await other.end();
+    assert.ok(answers > 0);
+    if (!shop.outside) assert.equal(connections, 1, 'the neighbour keeps its connection');
+});
+
+test('a broken request behind a good one: the good one is answered first', { skip: Boolean(process.env.PURSER_BASE_URL) }, async () => {
+    const came = await raw(shop.base, `GET /health/live HTTP/1.1\r\n${REST}GET / HTTP/1.1\nHost: x\n\nGET /health/live HTTP/1.1\r\n${REST}`, { from: next_address() });
+    assert.deepEqual([...came.matchAll(/HTTP\/1\.1 (\d\d\d) /g)].map((m) => m[1]), ['200', '400']);
 });
 
 test('pipelined requests are answered in order', async () => {
@@ -127,8 +199,12 @@ test('an unknown path is 404, a method that a path has not 405 with Allow', asyn
 
 test('HEAD works wherever GET does, without a body', async () => {
     const ada = await register(shop);
-    for (const path of ['/users/me', '/products', '/orders', '/notifications']) {
-        const [get, head] = [await ada.get(path), await ada.send('HEAD', path)];
+    const real = { '{id}': '01932f50-2222-7bbb-8c8c-0a1b2c3d4e5f', '{sku}': 'no-such-sku', '{name}': 'calculate-total' };
+    const paths = Object.entries(openapi.paths).filter(([, item]) => item.get).map(([path]) => path.replace(/{\w+}/g, (name) => real[name]));
+    assert.ok(paths.length > 20);
+    for (const path of paths) {
+        const options = { token: ada.token, from: ada.from };
+        const [get, head] = [await shop.request('GET', path, options), await shop.request('HEAD', path, options)];
         assert.equal(head.status, get.status, path);
         assert.equal(head.text, '');
         assert.equal(head.headers['content-type'], get.headers['content-type']);
