@@ -2,9 +2,10 @@
 // that a system sent against theirs.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { test } from 'node:test';
 import { run } from '../support/system.mjs';
-import { asyncapi, check_schema, event_types, openapi, operations } from '../support/contract.mjs';
+import { asyncapi, check_place, event_types, openapi, operations } from '../support/contract.mjs';
 
 test('every route is described, and every description is routed', async () => {
     const { status, stdout, stderr } = await run(['help', 'routes']);
@@ -13,22 +14,40 @@ test('every route is described, and every description is routed', async () => {
     assert.deepEqual([...new Set(routes)].sort(), operations().sort());
 });
 
+/** The examples of a parameter, a header or a body. */
+const examples_of = ({ example, examples = {} }) => [example, ...Object.values(examples).map(({ value }) => value)].filter((one) => one !== undefined);
+
+/** Every place of the description that has a schema, with its examples. */
+function places_with_examples(node, place = []) {
+    if (node === null || typeof node !== 'object') return [];
+    if (node.schema) return examples_of(node).map((example) => ({ place, example }));
+    return Object.entries(node).flatMap(([key, below]) => places_with_examples(below, [...place, key]));
+}
+
 test('the examples of the description are what it says', () => {
-    const schemas = new Set(Object.keys(openapi.components.schemas));
-    let count = 0;
-    for (const item of Object.values(openapi.paths)) {
-        for (const operation of Object.values(item)) {
-            const media = [operation.requestBody, ...Object.values(operation.responses ?? {})]
-                .map((place) => place?.content?.['application/json']).filter((m) => m?.example !== undefined && m.schema?.$ref);
-            for (const { schema, example } of media) {
-                const name = schema.$ref.split('/').at(-1);
-                assert.ok(schemas.has(name));
-                check_schema(name, example);
-                count += 1;
-            }
-        }
-    }
-    assert.ok(count > 20, String(count));
+    const places = places_with_examples(openapi);
+    for (const { place, example } of places) check_place([...place, 'schema'], example);
+    const kinds = new Set(places.map(({ place }) => place.at(-2)));
+    assert.deepEqual([...kinds].sort(), ['content', 'headers', 'parameters']);
+});
+
+test('every body has an example', () => {
+    const bodies = operations().flatMap((name) => {
+        const [method, path] = name.split(' ');
+        const { requestBody, responses } = openapi.paths[path][method.toLowerCase()];
+        const answers = Object.values(responses).map((answer) => (answer.$ref ? openapi.components.responses[answer.$ref.split('/').at(-1)] : answer));
+        return [requestBody, ...answers].flatMap((place) => Object.entries(place?.content ?? {})).map(([type, body]) => ({ name, type, count: examples_of(body).length }));
+    });
+    assert.ok(bodies.length > 400);
+    assert.deepEqual(bodies.filter(({ type, count }) => /json/.test(type) && count === 0), []);
+});
+
+test('the names that the services share are the described ones', () => {
+    const names = fs.readFileSync(new URL('../../src/contracts/names.h', import.meta.url), 'utf8');
+    const named = (prefix) => [...names.matchAll(new RegExp(`#define ${prefix}_\\w+ "([^"]+)"`, 'g'))].map((m) => m[1]).sort();
+    assert.deepEqual(named('EVENT'), event_types().map((type) => `purser.${type}`).sort());
+    const channels = Object.keys(asyncapi.channels).filter((name) => name !== 'notifications-socket').sort();
+    assert.deepEqual([...named('QUEUE'), ...named('TOPIC')].sort(), channels);
 });
 
 test('the message description and the event schemas name the same types', () => {

@@ -68,13 +68,25 @@ export function check_answer(method, url, answer) {
     if (!path || !openapi.paths[path][name] || [404, 405].includes(answer.status)) return;
     const place = answer_at(path, name, answer.status);
     assert.ok(place, `${where}: the description has no such answer: ${answer.text}`);
+    check_headers(where, [...place, 'headers'], answer.headers);
     const content = at(place).content;
     if (!content || method === 'HEAD') return;
     const type = (answer.headers['content-type'] ?? '').split(';')[0];
     assert.ok(content[type], `${where}: the description has no ${type} here`);
     if (!type.endsWith('json')) return;
-    const validate = validator(...place, 'content', type, 'schema');
-    assert.ok(validate(answer.body), `${where}: ${explain(validate)} in ${answer.text}`);
+    check_place([...place, 'content', type, 'schema'], answer.body, where);
+}
+
+/** Headers that are described as required are there; those that are there are what their schema says. */
+function check_headers(where, place_of_all, headers) {
+    for (const [name, { $ref }] of Object.entries(at(place_of_all) ?? {})) {
+        const place = $ref ? $ref.split('/').slice(1) : [...place_of_all, name];
+        const { required, schema } = at(place);
+        const value = headers[name.toLowerCase()];
+        assert.ok(value !== undefined || !required, `${where}: no ${name}`);
+        if (value === undefined || Array.isArray(value)) continue;
+        check_place([...place, 'schema'], schema.type === 'integer' ? Number(value) : value, `${where}: ${name}`);
+    }
 }
 
 function check_problem(where, answer) {
@@ -89,10 +101,10 @@ function check_problem(where, answer) {
     if (answer.status === 405) assert.ok(answer.headers.allow, `${where}: Allow`);
 }
 
-/** Fails unless `value` is what the named schema under components says. */
-export function check_schema(name, value) {
-    const validate = validator('components', 'schemas', name);
-    assert.ok(validate(value), `${name}: ${explain(validate)} in ${JSON.stringify(value)}`);
+/** Fails unless `value` is what the schema at this place of the description says. */
+export function check_place(place, value, where = place.join('/')) {
+    const validate = validator(...place);
+    assert.ok(validate(value), `${where}: ${explain(validate)} in ${JSON.stringify(value)}`);
 }
 
 const events = new Map();

@@ -59,8 +59,8 @@ export class Person {
     }
 
     /** Orders; gives the 201's body. */
-    async order(items, { payment_method = 'pm_card_visa', key = new_key(), ...rest } = {}) {
-        const answer = await this.post('/orders', { items, payment_method, ...rest }, { key });
+    async order(items, { payment_method = 'pm_card_visa', key = new_key(), headers, ...rest } = {}) {
+        const answer = await this.post('/orders', { items, payment_method, ...rest }, { key, headers });
         assert.equal(answer.status, 201, answer.text);
         return answer.body;
     }

@@ -131,7 +131,8 @@ export class System {
         this.data = data;
     }
 
-    async start() {
+    /** Starts it. Where no gateway is among the services, `at_admin`: it is ready when its admin address says so. */
+    async start({ at_admin = false } = {}) {
         if (!this.settings) {
             const [port, admin_port] = [await free_port(), await free_port()];
             this.base = this.base_given ?? `http://127.0.0.1:${port}`;
@@ -142,7 +143,7 @@ export class System {
             };
         }
         this.process = new Process(['run', ...this.services], this.settings, this.wrapper);
-        await this.process.ready(this.base);
+        await this.process.ready(at_admin ? this.admin_base : this.base);
         return this;
     }
 
