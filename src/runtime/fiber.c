@@ -1,6 +1,6 @@
 /*
- * Fibers: a stack each, made once by makecontext and used for one run after the other; switches are _setjmp and _longjmp, which cost no
- * system call. This file is built without _FORTIFY_SOURCE, whose checked longjmp takes a switch for a bug.
+ * The life of fibers: each has a stack (place.c), used for one run after the other, and waits, is woken, cancelled, or gives up at its
+ * deadline. Built without _FORTIFY_SOURCE like place.c: whoever is short of memory jumps to the bottom of its own stack.
  *
  * Always holds: a fiber runs on the worker that started it; whoever enters a fiber gets control back at its next wait or end; a struct
  * fiber is never freed while its worker lives, so that a wake that comes late finds memory of its type and is ignored.
@@ -10,63 +10,19 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "runtime/place.h"
 #include "runtime/scheduler.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <ucontext.h>
-#include <unistd.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define WITH_ASAN 1
-#endif
-#if __has_feature(thread_sanitizer)
-#define WITH_TSAN 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define WITH_ASAN 1
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define WITH_TSAN 1
-#endif
-#ifdef WITH_ASAN
-#include <sanitizer/common_interface_defs.h>
-#include <sanitizer/lsan_interface.h>
-#define STACK_SIZE (256 * 1024) /* frames are larger there */
-#else
-#define STACK_SIZE (64 * 1024)
-#endif
-#ifdef WITH_TSAN
-#include <sanitizer/tsan_interface.h>
-#endif
 #define IDLE_MAX 256 /* stacks kept by a worker for the next requests */
 
 enum state { ENDED, RUNNING, PARKED, READY };
 
-/* A place to come back to: a fiber, or the worker's own stack. */
-struct place {
-    jmp_buf context;
-    jmp_buf *rescue; /* memory_rescue of that stack */
-    struct fiber *fiber;
-#ifdef WITH_ASAN
-    void *fake_stack;
-    const void *stack;
-    size_t stack_size;
-#endif
-#ifdef WITH_TSAN
-    void *tsan;
-#endif
-};
-
 struct fiber {
-    struct place place;
+    struct place place; /* its stack; without a mapping it is bare */
     struct place *entered_from; /* who gets control at the next wait */
     enum state state;
     int reason;          /* what the wait returns */
@@ -84,7 +40,6 @@ struct fiber {
     struct fiber *next_ready;
     struct mail wake;
     _Atomic bool wake_sent;
-    char *mapping; /* guard page, then the stack; NULL: bare */
 };
 
 static _Thread_local struct fiber *current;
@@ -92,55 +47,28 @@ static _Thread_local struct place outside; /* the worker's own stack */
 
 /* ---- switching ---- */
 
-static void misuse(const char *what, const struct fiber *fiber)
+void fiber_misuse(const char *what, const struct fiber *fiber)
 {
     fprintf(stderr, "fiber: %s (running: %s, other: %s)\n", what, current ? current->name : "none", fiber ? fiber->name : "none");
     abort();
 }
 
-/* Leaves `from` for `to`; returns when somebody comes back to `from`. `first`: where `to` begins if it has never run. */
-static void switch_place(struct place *from, struct place *to, const ucontext_t *first)
-{
-    from->rescue = memory_rescue;
-#ifdef WITH_TSAN
-    from->tsan = __tsan_get_current_fiber();
-#endif
-    if (_setjmp(from->context) == 0) {
-#ifdef WITH_ASAN
-        __sanitizer_start_switch_fiber(&from->fake_stack, to->stack, to->stack_size);
-#endif
-#ifdef WITH_TSAN
-        __tsan_switch_to_fiber(to->tsan, 0);
-#endif
-        if (first)
-            setcontext(first);
-        _longjmp(to->context, 1);
-    }
-#ifdef WITH_ASAN
-    __sanitizer_finish_switch_fiber(from->fake_stack, NULL, NULL);
-#endif
-    memory_rescue = from->rescue;
-    current = from->fiber;
-}
-
-static struct place *current_place(void)
-{
-    return current ? &current->place : &outside;
-}
-
-/* `first`: as in switch_place. */
+/* `first`: as in place_switch. */
 static void enter(struct fiber *fiber, const ucontext_t *first)
 {
-    fiber->entered_from = current_place();
+    struct fiber *back = current;
+    fiber->entered_from = back ? &back->place : &outside;
     fiber->state = RUNNING;
-    switch_place(fiber->entered_from, &fiber->place, first);
+    place_switch(fiber->entered_from, &fiber->place, first);
+    current = back;
 }
 
 static void leave(struct fiber *fiber)
 {
     struct place *back = fiber->entered_from;
     fiber->entered_from = NULL;
-    switch_place(&fiber->place, back, NULL);
+    place_switch(&fiber->place, back, NULL);
+    current = fiber;
 }
 
 /* ---- the life of a fiber ---- */
@@ -172,9 +100,7 @@ static void end(struct fiber *fiber);
 static void fiber_main(unsigned high, unsigned low)
 {
     struct fiber *fiber = (struct fiber *)((uintptr_t)high << 32 | low);
-#ifdef WITH_ASAN
-    __sanitizer_finish_switch_fiber(NULL, &fiber->entered_from->stack, &fiber->entered_from->stack_size);
-#endif
+    place_arrived(fiber->entered_from);
     current = fiber;
     for (;;) {
         run_once(fiber);
@@ -205,66 +131,6 @@ static void end(struct fiber *fiber)
     fiber->next = scheduler->idle;
     scheduler->idle = fiber;
     scheduler->idle_count++;
-}
-
-/* ---- stacks ---- */
-
-static char *stack_map(void)
-{
-    size_t guard = (size_t)sysconf(_SC_PAGESIZE);
-    char *mapping = mmap(NULL, guard + STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (mapping == MAP_FAILED)
-        return NULL;
-    if (mprotect(mapping, guard, PROT_NONE)) {
-        munmap(mapping, guard + STACK_SIZE);
-        return NULL;
-    }
-#ifdef WITH_ASAN
-    __lsan_register_root_region(mapping + guard, STACK_SIZE);
-#endif
-    return mapping;
-}
-
-static void stack_unmap(char *mapping)
-{
-    size_t guard = (size_t)sysconf(_SC_PAGESIZE);
-#ifdef WITH_ASAN
-    __lsan_unregister_root_region(mapping + guard, STACK_SIZE);
-#endif
-    munmap(mapping, guard + STACK_SIZE);
-}
-
-/* Prepares the first entry, which is by setcontext since there is nothing to jump to yet. */
-static int stack_prepare(struct fiber *fiber, ucontext_t *ret_context)
-{
-    char *mapping = stack_map();
-    if (!mapping)
-        return -ENOMEM;
-    char *stack = mapping + sysconf(_SC_PAGESIZE);
-    getcontext(ret_context);
-    ret_context->uc_stack.ss_sp = stack;
-    ret_context->uc_stack.ss_size = STACK_SIZE;
-    ret_context->uc_link = NULL;
-    uintptr_t address = (uintptr_t)fiber;
-    makecontext(ret_context, (void (*)(void))fiber_main, 2, (unsigned)(address >> 32), (unsigned)address);
-    fiber->mapping = mapping;
-#ifdef WITH_ASAN
-    fiber->place.stack = stack;
-    fiber->place.stack_size = STACK_SIZE;
-#endif
-#ifdef WITH_TSAN
-    fiber->place.tsan = __tsan_create_fiber(0);
-#endif
-    return 0;
-}
-
-static void stack_drop(struct fiber *fiber)
-{
-#ifdef WITH_TSAN
-    __tsan_destroy_fiber(fiber->place.tsan);
-#endif
-    stack_unmap(fiber->mapping);
-    fiber->mapping = NULL;
 }
 
 /* ---- starting ---- */
@@ -299,7 +165,6 @@ static struct fiber *take_fiber(struct worker *worker)
     fiber = memory_get_zeroed(sizeof *fiber);
     if (!fiber)
         return NULL;
-    fiber->place.fiber = fiber;
     fiber->worker = worker;
     fiber->wake = (struct mail){.run = wake_from_mail, .arg = fiber};
     return fiber;
@@ -316,7 +181,7 @@ static void give_back_idle(struct scheduler *scheduler)
     while (scheduler->idle_count > IDLE_MAX) {
         struct fiber *fiber = pop(&scheduler->idle);
         scheduler->idle_count--;
-        stack_drop(fiber);
+        place_drop_stack(&fiber->place);
         keep_bare(scheduler, fiber);
     }
 }
@@ -347,12 +212,12 @@ int fiber_start_with(const struct fiber_options *options, struct fiber **ret_fib
 {
     struct worker *worker = this_worker;
     if (!worker)
-        misuse("started on a thread that is no worker", NULL);
+        fiber_misuse("started on a thread that is no worker", NULL);
     struct arena *arena = options->arena ? options->arena : arena_new();
     struct fiber *fiber = arena ? take_fiber(worker) : NULL;
     ucontext_t context;
-    bool first = fiber && !fiber->mapping;
-    if (!fiber || (first && stack_prepare(fiber, &context))) {
+    bool first = fiber && !fiber->place.mapping;
+    if (!fiber || (first && place_make_stack(&fiber->place, fiber_main, fiber, &context))) {
         if (fiber)
             keep_bare(&worker->scheduler, fiber);
         if (!options->arena)
@@ -379,7 +244,7 @@ int fiber_start(const char *name, void (*run)(void *arg), void *arg)
 static struct fiber *self(void)
 {
     if (!current)
-        misuse("called outside a fiber", NULL);
+        fiber_misuse("called outside a fiber", NULL);
     return current;
 }
 
@@ -499,7 +364,7 @@ void fiber_wait_uninterrupted(void)
 void fiber_wake(struct fiber *fiber)
 {
     if (fiber->worker != this_worker)
-        misuse("woken from another thread by fiber_wake", fiber);
+        fiber_misuse("woken from another thread by fiber_wake", fiber);
     if (fiber->state == PARKED)
         make_ready(fiber, 0);
     else if (fiber->state != ENDED)
@@ -515,7 +380,7 @@ void fiber_wake_from_thread(struct fiber *fiber)
 void fiber_cancel(struct fiber *fiber)
 {
     if (fiber->worker != this_worker)
-        misuse("cancelled from another thread", fiber);
+        fiber_misuse("cancelled from another thread", fiber);
     if (fiber->state == ENDED)
         return;
     fiber->cancelled = true;
@@ -576,55 +441,9 @@ void scheduler_fini(struct scheduler *scheduler)
 {
     struct fiber *fiber;
     while ((fiber = pop(&scheduler->idle))) {
-        stack_drop(fiber);
+        place_drop_stack(&fiber->place);
         keep_bare(scheduler, fiber);
     }
     while ((fiber = pop(&scheduler->bare)))
         free(fiber);
-}
-
-/* ---- a mutex between fibers ---- */
-
-struct lock_waiter {
-    struct fiber *fiber;
-    struct lock_waiter *next;
-    bool has_it;
-};
-
-/* First come, first served: the waiters' list hangs in `waiting`, oldest first, and lies on the waiters' stacks. */
-int fiber_lock(struct fiber_lock *lock)
-{
-    struct fiber *fiber = self();
-    if (lock->owner == fiber)
-        misuse("locks what it has locked", lock->owner);
-    if (!lock->owner) {
-        lock->owner = fiber;
-        return 0;
-    }
-    struct lock_waiter waiter = {.fiber = fiber}, **at = (struct lock_waiter **)&lock->waiting;
-    while (*at)
-        at = &(*at)->next;
-    *at = &waiter;
-    int code = 0;
-    while (!waiter.has_it && !(code = fiber_wait()))
-        ;
-    if (waiter.has_it)
-        return 0;
-    for (at = (struct lock_waiter **)&lock->waiting; *at != &waiter;)
-        at = &(*at)->next;
-    *at = waiter.next;
-    return code;
-}
-
-void fiber_unlock(struct fiber_lock *lock)
-{
-    if (lock->owner != self())
-        misuse("unlocks what another has locked", lock->owner);
-    struct lock_waiter *first = lock->waiting;
-    lock->owner = first ? first->fiber : NULL;
-    if (!first)
-        return;
-    lock->waiting = first->next;
-    first->has_it = true;
-    fiber_wake(first->fiber);
 }

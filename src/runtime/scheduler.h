@@ -1,4 +1,4 @@
-/* What worker.c and fiber.c share. Only src/runtime includes this. */
+/* What worker.c, fiber.c and fiber_lock.c share. Only src/runtime includes this. */
 #ifndef PURSER_RUNTIME_SCHEDULER_H
 #define PURSER_RUNTIME_SCHEDULER_H
 
@@ -35,6 +35,9 @@ struct worker {
 
 /* NULL on a thread that is no worker. */
 extern _Thread_local struct worker *this_worker;
+
+/* Aborts with a line that names the running fiber and `fiber` (may be NULL). */
+_Noreturn void fiber_misuse(const char *what, const struct fiber *fiber);
 
 /* Before worker 0's loop goes. */
 void signals_close(void);
