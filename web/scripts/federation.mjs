@@ -9,6 +9,9 @@ import react from '@vitejs/plugin-react';
 export const REMOTES = ['authentication', 'orders', 'notifications', 'functions', 'operations'];
 export const OUTPUT = process.env.PURSER_WEB_OUTPUT ?? fileURLToPath(new URL('../../build/web', import.meta.url));
 
+/** The machinery that joins packages is in the page before any remote is, so remotes use the shell's. */
+const SHELLS_RUNTIME = fileURLToPath(new URL('./shells-runtime.js', import.meta.url));
+
 const SHARED = ['react', 'react/jsx-runtime', '@purser/ui', '@purser/api', '@purser/live'];
 
 export function configOf(name) {
@@ -30,6 +33,7 @@ export function configOf(name) {
         shared: Object.fromEntries(SHARED.map((one) => [one, rule])),
       }),
     ],
+    resolve: host ? {} : { alias: [{ find: /^@module-federation\/runtime(\/helpers)?$/, replacement: SHELLS_RUNTIME }] },
     build: {
       outDir: `${OUTPUT}/assets/${name}`,
       assetsDir: '',

@@ -1,5 +1,6 @@
 /** Where the boxes and lines of the system's picture are. No React here: a picture is a function of a status. */
 import type { OperationsStatus } from '@purser/api';
+import { formatNumber } from '@purser/ui';
 
 export interface Box { id: string; column: number; title: string; text: string; state: string; x: number; y: number; width: number; height: number }
 export interface Line { from: Box; to: Box; busy: boolean }
@@ -27,8 +28,8 @@ export function layOut(status: OperationsStatus): { boxes: Box[]; lines: Line[];
     [box('gateway', 0, 'gateway', perSecond(rate), gateway?.state ?? 'up')],
     services.map((one) => box(`service ${one.name}`, 1, one.name, serviceText(one), one.state)),
     [
-      ...status.queues.map((one) => box(`queue ${one.name}`, 2, one.name, `${one.depth} waiting`, (one.dead ?? 0) > 0 ? 'degraded' : 'up')),
-      ...status.topics.map((one) => box(`topic ${one.name}`, 2, one.name, `lag ${lagOf(one)}`, 'up')),
+      ...status.queues.map((one) => box(`queue ${one.name}`, 2, one.name, `${formatNumber(one.depth)} waiting · ${perSecond(one.handled_per_second)}`, (one.dead ?? 0) > 0 ? 'degraded' : 'up')),
+      ...status.topics.map((one) => box(`topic ${one.name}`, 2, one.name, `${perSecond(one.published_per_second)} · lag ${formatNumber(lagOf(one))}`, 'up')),
     ],
     status.engines.map((one) => box(`engine ${one.port}`, 3, one.adapter, one.port, one.state)),
   ];
@@ -43,13 +44,19 @@ export function lagOf(topic: OperationsStatus['topics'][number]): number {
 }
 
 function serviceText(service: OperationsStatus['services'][number]): string {
+  if (service.requests_per_second === undefined) return service.state;
+  const errors = service.errors_per_second ?? 0;
   const instances = service.instances.length;
-  const rate = service.requests_per_second === undefined ? '' : perSecond(service.requests_per_second);
-  return [rate, instances > 1 ? `${instances} instances` : ''].filter(Boolean).join(' · ') || service.state;
+  return [perSecond(service.requests_per_second), errors > 0 ? `${perSecond(errors)} failing` : '', instances > 1 ? `${instances} instances` : ''].filter(Boolean).join(' · ');
 }
 
-function perSecond(rate: number): string {
-  return `${rate >= 10 ? Math.round(rate) : Math.round(rate * 10) / 10}/s`;
+/** A dash where nothing is known, since nothing is not nought. */
+export function perSecond(rate: number | undefined): string {
+  return rate === undefined ? '–' : `${formatNumber(rate, rate >= 10 ? 0 : 1)}/s`;
+}
+
+export function milliseconds(time: number | undefined): string {
+  return time === undefined ? '–' : `${formatNumber(time, time >= 10 ? 0 : 1)} ms`;
 }
 
 function box(id: string, column: number, title: string, text: string, state: string): Box {
@@ -77,7 +84,7 @@ function connect(boxes: Box[], status: OperationsStatus): Line[] {
   }
   for (const topic of status.topics) {
     const busy = (topic.published_per_second ?? 0) > 0 || lagOf(topic) > 0;
-    add(find(`service ${WRITERS[topic.name]}`), find(`topic ${topic.name}`), busy);
+    for (const service of new Set([WRITERS[topic.name], ...topic.consumers.map((one) => one.group)])) add(find(`service ${service}`), find(`topic ${topic.name}`), busy);
     add(find(`topic ${topic.name}`), find('engine stream'), busy);
   }
   return lines;

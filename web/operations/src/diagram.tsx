@@ -3,7 +3,7 @@ import type { OperationsStatus } from '@purser/api';
 import { layOut } from './diagram-layout';
 import type { Box, Line } from './diagram-layout';
 
-const STATE_COLOURS: Record<string, string> = {
+export const STATE_COLOURS: Record<string, string> = {
   up: 'var(--mantine-color-harbor-5)', degraded: 'var(--mantine-color-brass-5)', draining: 'var(--mantine-color-blue-5)', down: 'var(--mantine-color-red-6)',
 };
 const HEADINGS = [['Gateway', 0], ['Services', 245], ['Queues and topics', 540], ['Engines', 880]] as const;
@@ -12,7 +12,7 @@ const TOP = 34;
 export function Diagram({ status }: { status: OperationsStatus }) {
   const { boxes, lines, height } = layOut(status);
   return (
-    <svg viewBox={`-4 0 1068 ${height + TOP + 6}`} role="img" aria-label="The system: gateway, services, queues and topics, engines" style={{ width: '100%', display: 'block' }}>
+    <svg viewBox={`-4 0 1068 ${height + TOP + 6}`} role="img" aria-label="The system: gateway, services, queues and topics, engines" className="picture">
       <style>{'.flow{stroke-dasharray:5 7}@media (prefers-reduced-motion:no-preference){.flow{animation:flow 1s linear infinite}}@keyframes flow{to{stroke-dashoffset:-12}}'}</style>
       {HEADINGS.map(([text, x]) => <text key={text} x={x} y={16} fontSize="13" fontWeight="600" fill="var(--mantine-color-dimmed)">{text}</text>)}
       <g transform={`translate(0 ${TOP})`}>

@@ -15,8 +15,9 @@ const status: OperationsStatus = {
     { name: 'payments', state: 'up', instances: [{ id: 'p1', state: 'up' }] },
   ],
   engines: [{ port: 'queue', adapter: 'rabbitmq', state: 'up' }, { port: 'stream', adapter: 'kafka', state: 'down' }],
-  queues: [{ name: 'payment.request', depth: 3, dead: 1 }],
+  queues: [{ name: 'payment.request', depth: 3, dead: 1, published_per_second: 1.5 }],
   topics: [{ name: 'order-events', published_per_second: 2, consumers: [{ group: 'notifications', lag: 4 }, { group: 'functions', lag: 1 }] }],
+  routes: [{ prefix: '/api/v1/orders', requests_per_second: 3, errors_per_second: 0, p99_ms: 4.56 }],
   outbox: [{ service: 'orders', backlog: 7 }],
   rates: { requests_per_second: 12.34, errors_per_second: 0.5 },
 };
@@ -37,6 +38,7 @@ describe('the picture', () => {
     const ids = lines.map((line) => `${line.from.id} > ${line.to.id}`);
     expect(ids).toContain('service orders > queue payment.request');
     expect(ids).toContain('service payments > queue payment.request');
+    expect(ids).toContain('service orders > topic order-events');
     expect(ids).toContain('topic order-events > engine stream');
     expect(lines.find((line) => line.to.id === 'engine stream')?.busy).toBe(true);
   });
@@ -46,9 +48,12 @@ describe('the page', () => {
   it('says what is missing, waiting and dead', async () => {
     serve({ [STATUS]: { body: status } });
     draw(<App />, '/operations');
-    expect(await screen.findByText('without stream')).toBeTruthy();
+    expect(await screen.findByText('degraded · 2 instances · without stream')).toBeTruthy();
     expect(screen.getByText('notifications 4, functions 1')).toBeTruthy();
     expect(screen.getByText('down')).toBeTruthy();
+    expect(screen.getByText('1.5/s in · – out')).toBeTruthy();
+    expect(screen.getByText('/orders')).toBeTruthy();
+    expect(screen.getAllByText('4.6 ms')).toHaveLength(1);
   });
 
   it('offers another try when the status cannot be had', async () => {

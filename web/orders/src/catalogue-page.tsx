@@ -15,7 +15,7 @@ export function CataloguePage() {
   return (
     <Page size="xl">
       <PageHeader title="The shop" text="Good things, paid in seconds and followed live."
-        actions={<TextInput aria-label="Search the shop" placeholder="Search" size="sm" leftSection={<Icon name="search" />} value={words} onChange={(event) => setWords(event.currentTarget.value)} />} />
+        actions={<TextInput aria-label="Search the shop" placeholder="Search" size="sm" className="search-box" leftSection={<Icon name="search" />} value={words} onChange={(event) => setWords(event.currentTarget.value)} />} />
       {pages.isPending && <Waiting />}
       {pages.isError && <ErrorState error={pages.error} onRetry={() => void pages.refetch()} />}
       {pages.isSuccess && shown.length === 0 && (

@@ -1,4 +1,5 @@
 /** Starts the application: styles, session, live connection, then the frame. */
+import './runtime';
 import '@purser/ui/styles.css';
 import { createRoot } from 'react-dom/client';
 import { startSession } from '@purser/api';

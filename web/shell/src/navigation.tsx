@@ -9,6 +9,7 @@ const SHOP: Entry = { to: '/', label: 'Shop', icon: 'bag', end: true };
 const MINE: Entry[] = [{ to: '/orders', label: 'Orders', icon: 'box' }];
 const ADMIN: Entry[] = [
   { to: '/admin/products', label: 'Products', icon: 'receipt' },
+  { to: '/admin/users', label: 'Users', icon: 'user' },
   { to: '/functions', label: 'Functions', icon: 'code' },
   { to: '/operations', label: 'Operations', icon: 'flow' },
 ];

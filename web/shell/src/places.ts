@@ -12,6 +12,7 @@ const PLACES: [RegExp, Place][] = [
   [/^\/products\/[^/]+$/, { remote: 'orders', title: 'The shop', needs: 'nobody' }],
   [/^\/checkout$/, { remote: 'orders', title: 'Checkout', needs: 'user' }],
   [/^\/orders(\/|$)/, { remote: 'orders', title: 'Orders', needs: 'user' }],
+  [/^\/admin\/users(\/[^/]+)?$/, { remote: 'authentication', title: 'Users', needs: 'admin' }],
   [/^\/admin\/products$/, { remote: 'orders', title: 'Products', needs: 'admin' }],
   [/^\/notifications$/, { remote: 'notifications', title: 'Notifications', needs: 'user' }],
   [/^\/functions(\/|$)/, { remote: 'functions', title: 'Functions', needs: 'admin' }],

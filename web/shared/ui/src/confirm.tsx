@@ -1,4 +1,4 @@
-/** A button for what cannot be undone: it asks first, and shows its own failure. */
+/** A button for what should not happen by a slip: it asks first, and shows its own failure. */
 import type { ReactNode } from 'react';
 import { Button, Group, Modal, Stack, Text } from '@mantine/core';
 import type { ButtonProps } from '@mantine/core';
@@ -12,9 +12,12 @@ interface Props extends ButtonProps {
   text: ReactNode;
   confirm: string;
   action: () => Promise<unknown>;
+  /** Whether something is lost by it; else the button is of the ordinary colour. */
+  danger?: boolean;
+  'aria-label'?: string;
 }
 
-export function ConfirmButton({ label, question, text, confirm, action, ...button }: Props) {
+export function ConfirmButton({ label, question, text, confirm, action, danger = true, ...button }: Props) {
   const [opened, { open, close }] = useDisclosure(false);
   const task = useMutation({ mutationFn: action, onSuccess: close });
   return (
@@ -25,8 +28,8 @@ export function ConfirmButton({ label, question, text, confirm, action, ...butto
           <Text component="div">{text}</Text>
           <InlineError error={task.error} />
           <Group justify="flex-end">
-            <Button variant="default" onClick={close}>Keep it</Button>
-            <Button color="red.8" loading={task.isPending} onClick={() => task.mutate()}>{confirm}</Button>
+            <Button variant="default" onClick={close}>{danger ? 'Keep it' : 'Leave it'}</Button>
+            <Button color={danger ? 'red.8' : undefined} loading={task.isPending} onClick={() => task.mutate()}>{confirm}</Button>
           </Group>
         </Stack>
       </Modal>

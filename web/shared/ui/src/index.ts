@@ -4,7 +4,7 @@
  */
 export {
   ActionIcon, Alert, Anchor, AppShell, Avatar, Badge, Box, Burger, Button, Card, Center, Container, Divider, Drawer,
-  Grid, Group, Indicator, MantineProvider, Menu, Modal, NativeSelect, Paper, PasswordInput,
+  Grid, Group, Indicator, MantineProvider, Modal, NativeSelect, Paper, PasswordInput,
   Radio, SegmentedControl, SimpleGrid, Skeleton, Stack, Table, Tabs, Text, Textarea, TextInput,
   ThemeIcon, Title, UnstyledButton, VisuallyHidden, useComputedColorScheme, useMantineColorScheme,
 } from '@mantine/core';

@@ -15,7 +15,7 @@ export function PageHeader({ title, text, actions }: { title: string; text?: Rea
         <Title order={1} style={{ letterSpacing: '-0.02em' }}>{title}</Title>
         {text !== undefined && <Text c="dimmed" component="div">{text}</Text>}
       </Stack>
-      {actions !== undefined && <Group gap="sm">{actions}</Group>}
+      {actions !== undefined && <Group gap="sm" className="page-actions">{actions}</Group>}
     </Group>
   );
 }
