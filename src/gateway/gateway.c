@@ -216,6 +216,12 @@ static int load_proxies(struct err *err)
     return 0;
 }
 
+static FIBER_FN void stop(void)
+{
+    settle_stop();
+    authenticate_stop();
+}
+
 static FIBER_FN int start(struct cache *cache, struct err *err)
 {
     struct http_server_options options = {
@@ -237,6 +243,8 @@ static FIBER_FN int start(struct cache *cache, struct err *err)
         error = settle_start(cache, err);
     if (!error)
         error = http_server_start(&options, &server, err);
+    if (error)
+        stop(); /* its fibers would outlive the cache */
     return error;
 }
 
@@ -254,12 +262,6 @@ static void drain(void)
 static unsigned in_flight(void)
 {
     return http_server_in_flight(server);
-}
-
-static FIBER_FN void stop(void)
-{
-    settle_stop();
-    authenticate_stop();
 }
 
 static void reload(void)
