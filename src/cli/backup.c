@@ -230,7 +230,6 @@ static int run(struct cli_arguments *arguments, bool backup)
     struct arena *arena = arena_new();
     if (!arena)
         return cli_fail(1, "out of memory");
-    umask(077);
     int status = backup ? back_up(arena, folder) : restore(arena, folder, force);
     arena_free(arena);
     return status;

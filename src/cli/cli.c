@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 const struct service *const cli_services[] = {
     &sandbox_service, &users_service, &payments_service, &orders_service, &notifications_service, &functions_service, NULL,
@@ -151,6 +152,7 @@ int cli_main(int count, char **list)
     struct arena *arena = arena_new();
     if (!arena)
         return cli_fail(1, "out of memory");
+    umask(077); /* whatever is written holds people's data */
     int status = 2;
     const char *name = count > 1 ? list[1] : "help";
     struct cli_arguments arguments = part(arena, count > 2 ? count - 2 : 0, list + 2);

@@ -44,6 +44,15 @@ test('a data folder that cannot be written or made', async () => {
     await refused({ PURSER_DATA: '/proc/purser' }, [/\/proc\/purser/]);
 });
 
+test('what it keeps is readable by its user alone', async () => {
+    const shop = await new System({ data: path.join(temporary_folder(), 'data') }).start();
+    await register(shop);
+    const modes = ['.', ...fs.readdirSync(shop.data)].map((name) => [name, fs.statSync(path.join(shop.data, name)).mode & 0o077]);
+    assert.ok(modes.length > 10);
+    assert.deepEqual(modes.filter(([, mode]) => mode), []);
+    await shop.stop();
+});
+
 test('settings that cannot work name themselves', async () => {
     for (const [name, value] of [
         ['PURSER_LISTEN', 'nowhere'], ['PURSER_LISTEN', '127.0.0.1:99999'], ['PURSER_WORKERS', '-1'], ['PURSER_WORKERS', 'many'],
