@@ -78,9 +78,19 @@ int database_scan(struct database *database, transaction_body *body, void *arg)
     return database->ops->scan(database, &tx, body, arg);
 }
 
-bool database_own(struct database *database, int lock)
+unsigned database_own(struct database *database, int first, unsigned count, bool *ret_owned)
 {
-    return database->ops->own(database, lock);
+    return database->ops->own(database, first, count, ret_owned);
+}
+
+void database_signal(struct database *database)
+{
+    database->ops->signal(database);
+}
+
+void database_on_signal(struct database *database, void (*heard)(void *arg), void *arg)
+{
+    database->ops->on_signal(database, heard, arg);
 }
 
 int transaction_run_body(struct transaction *tx, transaction_body *body, void *arg)

@@ -41,9 +41,13 @@ FIBER_FN int database_read(struct database *database, transaction_body *body, vo
 /* As database_read on the thread for scans (admin lists, ledger), so that they hold up nobody. */
 FIBER_FN int database_scan(struct database *database, transaction_body *body, void *arg);
 
-/* Whether this process owns the lock of that number of the schema: takes it if it is free, and keeps it until the connection that holds
- * it ends. One process at a time; on SQLite always this one. Never waits for another holder. */
-FIBER_FN bool database_own(struct database *database, int lock);
+/* Which of the schema's locks `first` … `first` + `count` - 1 (of 64) this process holds, having taken those that were free; it keeps them
+ * until the connection that holds them ends. One process at a time; on SQLite always this one. Never waits for another holder. Returns
+ * how many it holds. On worker 0. */
+FIBER_FN unsigned database_own(struct database *database, int first, unsigned count, bool *ret_owned);
+/* Tells the other processes of the schema that something is new: `heard(arg)` is called on their worker 0. A hint, which may be lost. */
+FIBER_FN void database_signal(struct database *database);
+void database_on_signal(struct database *database, void (*heard)(void *arg), void *arg);
 
 /* Memory that lives as long as the caller's fiber arena. */
 struct arena *transaction_arena(struct transaction *tx);

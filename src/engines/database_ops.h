@@ -40,7 +40,9 @@ struct database_ops {
     FIBER_FN int (*transact)(struct database *database, struct transaction *tx, transaction_body *body, void *arg);
     FIBER_FN int (*read)(struct database *database, struct transaction *tx, transaction_body *body, void *arg);
     FIBER_FN int (*scan)(struct database *database, struct transaction *tx, transaction_body *body, void *arg);
-    FIBER_FN bool (*own)(struct database *database, int lock);
+    FIBER_FN unsigned (*own)(struct database *database, int first, unsigned count, bool *ret_owned);
+    FIBER_FN void (*signal)(struct database *database);
+    void (*on_signal)(struct database *database, void (*heard)(void *arg), void *arg);
     /* Rows affected (ret_rows NULL) or 0, or negative. */
     int (*execute)(struct transaction *tx, struct rows *ret_rows, const struct sql_statement *statement);
     /* Queues it; a failure goes to tx->failed, now or later. */

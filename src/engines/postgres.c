@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/settings.h"
+#include "engines/postgres_locks.h"
 #include "engines/postgres_pool.h"
 #include "runtime/worker.h"
 
@@ -21,23 +22,11 @@
 #define RUNS_MAX 20
 #define LOST_MAX 2
 #define OUTCOME_WAIT_MS 15000
-#define LOCKS_MAX 64
-#define LOCK_AGAIN_MS 500
-
-struct owned_lock {
-    int number;
-    bool owned;
-    int64_t try_mono_ms; /* not before */
-};
 
 struct postgres_database {
     struct database base; /* first */
     struct postgres_pool *pool;
-    /* Advisory locks, on a connection of their own; worker 0 alone. */
-    struct fiber_lock lock;
-    struct postgres_connection *lock_connection;
-    struct owned_lock locks[LOCKS_MAX];
-    unsigned lock_count;
+    struct postgres_locks *locks;
 };
 
 /* One run of a body. */
@@ -325,64 +314,21 @@ static int postgres_read(struct database *database, struct transaction *tx, tran
     return code == -ENOTCONN ? -EAGAIN : code;
 }
 
-/* ---- locks ---- */
+/* ---- among processes ---- */
 
-static struct owned_lock *lock_of(struct postgres_database *postgres, int number)
+static unsigned postgres_own(struct database *database, int first, unsigned count, bool *ret_owned)
 {
-    for (unsigned i = 0; i < postgres->lock_count; i++)
-        if (postgres->locks[i].number == number)
-            return &postgres->locks[i];
-    if (postgres->lock_count == LOCKS_MAX)
-        return NULL;
-    postgres->locks[postgres->lock_count].number = number;
-    return &postgres->locks[postgres->lock_count++];
+    return postgres_locks_own(postgres_of(database)->locks, first, count, ret_owned);
 }
 
-/* The locks are gone with their connection. */
-static void forget_locks(struct postgres_database *postgres)
+static void postgres_signal(struct database *database)
 {
-    postgres_disconnect(postgres->lock_connection);
-    postgres->lock_connection = NULL;
-    for (unsigned i = 0; i < postgres->lock_count; i++)
-        postgres->locks[i].owned = false;
+    postgres_locks_signal(postgres_of(database)->locks);
 }
 
-static int64_t number_of(const char *schema)
+static void postgres_on_signal(struct database *database, void (*heard)(void *arg), void *arg)
 {
-    int32_t hash = 0;
-    for (; *schema; schema++)
-        hash = (int32_t)((uint32_t)hash * 31 + (unsigned char)*schema);
-    return hash;
-}
-
-static bool try_lock(struct postgres_database *postgres, int number)
-{
-    struct sql_statement statement = {.sql = "SELECT pg_try_advisory_lock(?1::integer, ?2::integer)", .count = 2};
-    statement.arguments[0] = (struct sql_argument){.type = 'i', .number = number_of(postgres->base.schema)};
-    statement.arguments[1] = (struct sql_argument){.type = 'i', .number = number};
-    if (!postgres->lock_connection && postgres_connect(postgres_pool_address(postgres->pool), &postgres->lock_connection, NULL) < 0)
-        return false;
-    if (postgres_queue(postgres->lock_connection, fiber_arena(), &statement, true) < 0 ||
-        postgres_round_trip(postgres->lock_connection) < 0)
-        return false;
-    return PQgetvalue(postgres_kept(postgres->lock_connection, 0), 0, 0)[0] == 't';
-}
-
-static bool postgres_own(struct database *database, int number)
-{
-    struct postgres_database *postgres = postgres_of(database);
-    if (fiber_lock(&postgres->lock) < 0)
-        return false;
-    if (postgres->lock_connection && postgres_is_lost(postgres->lock_connection))
-        forget_locks(postgres);
-    struct owned_lock *lock = lock_of(postgres, number);
-    if (lock && !lock->owned && clock_mono_ms() >= lock->try_mono_ms) {
-        lock->owned = try_lock(postgres, number);
-        lock->try_mono_ms = clock_mono_ms() + LOCK_AGAIN_MS;
-    }
-    bool owned = lock && lock->owned;
-    fiber_unlock(&postgres->lock);
-    return owned;
+    postgres_locks_on_signal(postgres_of(database)->locks, heard, arg);
 }
 
 /* ---- the whole ---- */
@@ -390,7 +336,7 @@ static bool postgres_own(struct database *database, int number)
 static void postgres_close(struct database *database)
 {
     struct postgres_database *postgres = postgres_of(database);
-    forget_locks(postgres);
+    postgres_locks_free(postgres->locks);
     postgres_pool_free(postgres->pool);
     free((char *)postgres->base.schema);
     free(postgres);
@@ -407,8 +353,13 @@ static int postgres_open(const char *schema, struct database **ret_database, str
         postgres->base = (struct database){&postgres_database_ops, strdup(schema)};
     if (postgres && postgres->base.schema)
         postgres->pool = postgres_pool_new(&address);
-    if (!postgres || !postgres->pool) {
-        postgres_address_fini(&address);
+    if (postgres && postgres->pool)
+        postgres->locks = postgres_locks_new(postgres->pool, schema);
+    if (!postgres || !postgres->locks) {
+        if (postgres && postgres->pool)
+            postgres_pool_free(postgres->pool);
+        else
+            postgres_address_fini(&address);
         free(postgres ? (char *)postgres->base.schema : NULL);
         free(postgres);
         return err_set(err, -ENOMEM, "out of memory");
@@ -426,7 +377,7 @@ static int postgres_migration_lock(struct transaction *tx)
 {
     struct sql_statement statement = {.sql = "SELECT pg_advisory_xact_lock(?1)", .count = 1};
     struct rows rows;
-    statement.arguments[0] = (struct sql_argument){.type = 'i', .number = number_of(tx->database->schema) + (INT64_C(1) << 40)};
+    statement.arguments[0] = (struct sql_argument){.type = 'i', .number = postgres_schema_number(tx->database->schema) + (INT64_C(1) << 40)};
     return postgres_execute(tx, &rows, &statement);
 }
 
@@ -439,6 +390,8 @@ const struct database_ops postgres_database_ops = {
     .read = postgres_read,
     .scan = postgres_read,
     .own = postgres_own,
+    .signal = postgres_signal,
+    .on_signal = postgres_on_signal,
     .execute = postgres_execute,
     .send = postgres_send,
     .script = postgres_script_on,

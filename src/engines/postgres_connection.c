@@ -42,6 +42,8 @@ struct postgres_connection {
     bool timed_out, lost;
     void (*on_lost)(void *arg);
     void *on_lost_arg;
+    void (*on_notice)(void *arg);
+    void *on_notice_arg;
     struct prepared **prepared; /* open addressing */
     unsigned prepared_count, prepared_room;
     struct expected expected[EXPECTED_MAX];
@@ -124,6 +126,18 @@ static void on_timer(void *arg)
     wake(connection);
 }
 
+static void tell_notices(struct postgres_connection *connection)
+{
+    PGnotify *notice;
+    bool others = false;
+    while ((notice = PQnotifies(connection->libpq))) {
+        others |= notice->be_pid != PQbackendPID(connection->libpq);
+        PQfreemem(notice);
+    }
+    if (others && connection->on_notice)
+        connection->on_notice(connection->on_notice_arg);
+}
+
 static void on_socket(uv_poll_t *poll, int status, int events)
 {
     struct postgres_connection *connection = poll->data;
@@ -138,7 +152,9 @@ static void on_socket(uv_poll_t *poll, int status, int events)
         uv_poll_stop(poll);
         if (connection->on_lost)
             connection->on_lost(connection->on_lost_arg);
+        return;
     }
+    tell_notices(connection);
 }
 
 static void close_poll(struct postgres_connection *connection)
@@ -186,11 +202,14 @@ static int wait_socket(struct postgres_connection *connection, int events, int64
 
 /* ---- connecting ---- */
 
+/* Every statement has its index. Without statistics (a new table, or one that is empty most of the time, as an outbox is) the planner
+ * would read whole tables, dead rows included. */
 static int begin_connecting(const struct postgres_address *address, const char *ip, struct postgres_connection *connection)
 {
     char options[256];
     snprintf(options, sizeof options,
-             "-c search_path=%s -c statement_timeout=15000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=30000",
+             "-c search_path=%s -c statement_timeout=15000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=30000"
+             " -c enable_seqscan=off -c enable_bitmapscan=off",
              address->schema);
     const char *keywords[] = {"host",    "hostaddr",   "port",    "user",         "password",         "dbname",         "options",
                               "sslmode", "gssencmode", "keepalives", "keepalives_idle", "tcp_user_timeout", "application_name", NULL};
@@ -299,6 +318,12 @@ void postgres_watch(struct postgres_connection *connection, void (*lost)(void *a
 {
     connection->on_lost = lost;
     connection->on_lost_arg = arg;
+}
+
+void postgres_listen(struct postgres_connection *connection, void (*heard)(void *arg), void *arg)
+{
+    connection->on_notice = heard;
+    connection->on_notice_arg = arg;
 }
 
 /* ---- prepared statements ---- */
@@ -528,6 +553,7 @@ int postgres_round_trip(struct postgres_connection *connection)
         if (code < 0 && !first_failure)
             first_failure = code;
     }
+    tell_notices(connection);
     return first_failure;
 }
 

@@ -26,6 +26,8 @@ const char *postgres_incarnation(const struct postgres_connection *connection);
 bool postgres_is_lost(const struct postgres_connection *connection);
 /* Calls `lost(arg)` on the loop if the other side closes while no fiber waits for an answer. */
 void postgres_watch(struct postgres_connection *connection, void (*lost)(void *arg), void *arg);
+/* Calls `heard(arg)` on the loop after a NOTIFY of another process on a channel that this connection LISTENs to. */
+void postgres_listen(struct postgres_connection *connection, void (*heard)(void *arg), void *arg);
 
 /* Queues a statement, prepared at its first use. Its answer is kept for postgres_kept() if `keep`. 0 or -ENOMEM, -EAGAIN (lost). */
 int postgres_queue(struct postgres_connection *connection, struct arena *arena, const struct sql_statement *statement, bool keep);

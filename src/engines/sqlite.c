@@ -125,9 +125,20 @@ static int sqlite_scan(struct database *database, struct transaction *tx, transa
     return scanner ? sqlite_lane_run(scanner, tx, body, arg) : -EAGAIN;
 }
 
-static bool sqlite_own(struct database *database, int lock)
+/* The data folder belongs to this process: there are no others. */
+static unsigned sqlite_own(struct database *database, int first, unsigned count, bool *ret_owned)
 {
-    return true;
+    for (unsigned i = 0; i < count; i++)
+        ret_owned[i] = true;
+    return count;
+}
+
+static void sqlite_signal(struct database *database)
+{
+}
+
+static void sqlite_on_signal(struct database *database, void (*heard)(void *arg), void *arg)
+{
 }
 
 static int sqlite_execute_on(struct transaction *tx, struct rows *ret_rows, const struct sql_statement *statement)
@@ -161,6 +172,8 @@ const struct database_ops sqlite_database_ops = {
     .read = sqlite_read,
     .scan = sqlite_scan,
     .own = sqlite_own,
+    .signal = sqlite_signal,
+    .on_signal = sqlite_on_signal,
     .execute = sqlite_execute_on,
     .send = sqlite_send,
     .script = sqlite_script_on,

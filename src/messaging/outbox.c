@@ -4,7 +4,8 @@
  * what was published twice is recognised by its id. Queue and stream have a table and a fiber each: one that is away does
  * not hold up the other.
  *
- * On PostgreSQL a lane is sent by the one process that owns it; the rows of other processes are found by polling.
+ * On PostgreSQL a lane is sent by the one process that owns it. A process that does not own them all tells the others after its commits;
+ * since such a hint may be lost, they look by themselves too.
  */
 #include "messaging/outbox.h"
 
@@ -22,13 +23,15 @@
 #define BATCH_MAX 256
 #define POLL_MS 250
 #define PAUSE_MAX_MS 1000
+#define SIGNAL_PAUSE_MS 10
 
 struct lane_set {
     struct outbox_relay *relay;
     enum outbox_kind kind;
-    bool owned[LANES];
     struct wakeup wakeup;
+    _Atomic bool news; /* a commit of this process, which the others have not been told of */
     /* Of the last round. */
+    bool owns_all;
     unsigned sent;
     int code;
 };
@@ -48,14 +51,28 @@ struct outbox_relay {
 static pthread_mutex_t relays_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct outbox_relay *relays;
 
+static void ring(struct lane_set *set)
+{
+    atomic_store(&set->news, true);
+    wakeup_ring(&set->wakeup);
+}
+
 static void wake_relays(void *arg)
 {
     const struct database *database = arg;
     pthread_mutex_lock(&relays_lock);
     for (struct outbox_relay *relay = relays; relay; relay = relay->next)
         for (unsigned i = 0; i < 2 && relay->database == database; i++)
-            wakeup_ring(&relay->sets[i].wakeup);
+            ring(&relay->sets[i]);
     pthread_mutex_unlock(&relays_lock);
+}
+
+/* Another process has rows for us. */
+static void on_signal(void *arg)
+{
+    struct outbox_relay *relay = arg;
+    for (unsigned i = 0; i < 2; i++)
+        wakeup_ring(&relay->sets[i].wakeup);
 }
 
 static int lane_of(const char *key)
@@ -190,25 +207,38 @@ static int publish_to_stream(struct stream *stream, const struct rows *rows)
     return stream_publish(stream, records, rows->count);
 }
 
-/* The lanes that this process owns, as PostgreSQL's array; "{}" for none. */
+/* The lanes that this process owns, as PostgreSQL's array; NULL for none. Others hear that there is something new. */
 static const char *own_lanes(struct lane_set *set)
 {
+    struct database *database = set->relay->database;
     struct arena *arena = fiber_arena();
-    const char *list = "{";
-    for (int lane = 0; lane < LANES; lane++) {
-        set->owned[lane] = database_own(set->relay->database, (int)set->kind * LANES + lane);
-        if (set->owned[lane])
-            list = arena_printf(arena, "%s%s%d", list, list[1] ? "," : "", lane);
-    }
-    return arena_printf(arena, "%s}", list);
+    bool owned[LANES];
+    const char *list = "";
+    unsigned count = database_own(database, (int)set->kind * LANES, LANES, owned);
+    set->owns_all = count == LANES;
+    for (int lane = 0; lane < LANES; lane++)
+        if (owned[lane])
+            list = arena_printf(arena, "%s%s%d", list, *list ? "," : "", lane);
+    return count ? arena_printf(arena, "{%s}", list) : NULL;
 }
 
 static void send_round(void *arg)
 {
     struct lane_set *set = arg;
     struct outbox_relay *relay = set->relay;
-    struct round round = {.set = set, .lanes = database_is_postgres(relay->database) ? own_lanes(set) : NULL};
+    struct round round = {.set = set};
+    bool shared = database_is_postgres(relay->database);
     set->sent = 0;
+    set->code = 0;
+    if (shared) {
+        round.lanes = own_lanes(set);
+        if (atomic_exchange(&set->news, false) && !set->owns_all) {
+            database_signal(relay->database);
+            fiber_sleep(SIGNAL_PAUSE_MS); /* one signal for many commits */
+        }
+        if (!round.lanes)
+            return;
+    }
     set->code = database_read(relay->database, read_round, &round);
     if (set->code < 0 || !round.rows.count)
         return;
@@ -273,6 +303,7 @@ int outbox_relay_start(struct database *database, const char *service, struct qu
         outbox_relay_stop(relay);
         return code;
     }
+    database_on_signal(database, on_signal, relay);
     *ret_relay = relay;
     return 0;
 }
@@ -281,6 +312,7 @@ void outbox_relay_stop(struct outbox_relay *relay)
 {
     if (!relay)
         return;
+    database_on_signal(relay->database, NULL, NULL);
     atomic_store(&relay->stopping, true);
     for (unsigned i = 0; i < 2; i++)
         wakeup_ring(&relay->sets[i].wakeup);

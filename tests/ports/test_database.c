@@ -503,7 +503,10 @@ static void migrations(void *arg)
     check(database_migrate(database, "users", &err) < 0);
     check(strstr(err.message, "newer") && strstr(err.message, "users"));
     check_equal(database_transact(database, drop_later_migration, NULL), 0);
-    check(database_own(database, 900));
+    bool owned[4];
+    check_equal(database_own(database, 60, 4, owned), 4);
+    check(owned[0] && owned[3]);
+    check_equal(database_own(database, 60, 4, owned), 4);
     database_close(database);
 }
 
@@ -512,12 +515,61 @@ static void test_migrations(void **state)
     case_run(migrations, NULL);
 }
 
+/* ---- several processes on one schema ---- */
+
+static void hear(void *arg)
+{
+    ++*(int *)arg;
+}
+
+static bool was_heard(void *arg)
+{
+    return *(int *)arg > 0;
+}
+
+static bool owns_again(void *arg)
+{
+    bool owned[8];
+    return database_own(database, 40, 8, owned) == 8;
+}
+
+static void signals(void *arg)
+{
+    struct database *other;
+    struct err err = {0};
+    bool owned[8];
+    int here = 0, there = 0;
+    open_database();
+    if (!database_is_postgres(database)) {
+        database_close(database);
+        return;
+    }
+    check_equal(database_open("users", &other, &err), 0);
+    database_on_signal(database, hear, &here);
+    database_on_signal(other, hear, &there);
+    check_equal(database_own(database, 40, 8, owned), 8);
+    check_equal(database_own(other, 40, 8, owned), 0);
+    database_signal(other);
+    case_until(was_heard, &here);
+    check_equal(there, 0);
+    database_close(database); /* what it held is free now */
+    database = other;
+    case_until(owns_again, NULL);
+    database_close(database);
+}
+
+static void test_signals(void **state)
+{
+    case_run(signals, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),     cmocka_unit_test(test_failing),   cmocka_unit_test(test_after_commit),
         cmocka_unit_test(test_races),      cmocka_unit_test(test_deadlocks), cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_full),       cmocka_unit_test(test_death),      cmocka_unit_test(test_migrations),
+        cmocka_unit_test(test_full),       cmocka_unit_test(test_death),     cmocka_unit_test(test_migrations),
+        cmocka_unit_test(test_signals),
     };
     case_settings();
     return cmocka_run_group_tests(tests, NULL, NULL);
