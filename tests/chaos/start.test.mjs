@@ -62,6 +62,10 @@ test('settings that cannot work name themselves', async () => {
     ]) await refused({ [name]: value }, [new RegExp(`${name}|${name.slice(7).toLowerCase()}|${name.slice(7).toLowerCase().replaceAll('_', '-')}|${value}`)]);
 });
 
+test('many starts at once that cannot work: each ends with its line', async () => {
+    for (let round = 0; round < 3; round += 1) await Promise.all(Array.from({ length: 16 }, () => refused({ PURSER_LISTEN: 'nowhere' }, [/nowhere/])));
+});
+
 test('unknown settings, services and commands are refused', async () => {
     const unknown = await run(['run', '--listne=x']);
     assert.equal(unknown.status, 1);
