@@ -211,3 +211,29 @@ test('a function deployed in the browser changes the receipt', options, async ()
     await leave(ada);
     await leave(desk);
 });
+
+test('an administrator looks somebody up and gives them rights, by keyboard', options, async () => {
+    const ada = await visitor(browser, shop, { expected: [/401/] });
+    await sign_up(ada);
+    const { id } = (await (await by_api(ada)).get('/users/me')).body;
+    const desk = await visitor(browser, shop);
+    await sign_in(desk, boss.email, boss.password, '/admin/users');
+    await desk.page.getByLabel('A user’s id').fill(id);
+    await desk.page.keyboard.press('Enter');
+    await desk.page.getByRole('heading', { name: 'Ada Lovelace' }).waitFor();
+    const give = desk.page.getByRole('button', { name: /^Make an administrator/ });
+    const dialog = desk.page.getByRole('dialog');
+    await give.focus();
+    await desk.page.keyboard.press('Enter');
+    await dialog.waitFor();
+    await desk.page.waitForFunction(() => document.querySelector('[role=dialog]')?.contains(document.activeElement));
+    await desk.page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'hidden' });
+    await desk.page.waitForFunction(() => /^Make an administrator/.test(document.activeElement?.textContent ?? ''));
+    await desk.page.keyboard.press('Enter');
+    await dialog.getByRole('button', { name: 'Make an administrator' }).press('Enter');
+    await desk.page.getByText('Administrator', { exact: true }).waitFor();
+    await ada.page.getByRole('link', { name: 'Sign in' }).waitFor();
+    await leave(ada);
+    await leave(desk);
+});

@@ -56,7 +56,8 @@ export function perSecond(rate: number | undefined): string {
 }
 
 export function milliseconds(time: number | undefined): string {
-  return time === undefined ? '–' : `${formatNumber(time, time >= 10 ? 0 : 1)} ms`;
+  if (time === undefined) return '–';
+  return time >= 1000 ? `${formatNumber(time / 1000, 1)} s` : `${formatNumber(time, time >= 10 ? 0 : 1)} ms`;
 }
 
 function box(id: string, column: number, title: string, text: string, state: string): Box {
