@@ -1,6 +1,7 @@
 /*
  * The registry in memory holds no sources and no history: name, limits and who may call. Changes made here are applied at once;
- * those of other instances are noticed by the revision, which the service asks for twice a second where the database is shared.
+ * those of other instances are noticed by the revision, which is asked for before calls and jobs where the database is shared, and twice
+ * a second.
  */
 #include "functions/registry.h"
 

@@ -10,6 +10,7 @@
 #include "contracts/names.h"
 #include "contracts/payments.h"
 #include "functions/call.h"
+#include "functions/registry.h"
 #include "messaging/consumer.h"
 
 #include <errno.h>
@@ -193,10 +194,24 @@ static void job_abandoned(void *arg)
     end_job(job->batch);
 }
 
+/*
+ * What came after another instance had changed a function must find it changed here too: without that, a function that is new there would be
+ * missing here, and its jobs would be done with. False: it cannot be told at the moment.
+ */
+static FIBER_FN bool knows_all_versions(struct database *database)
+{
+    return !database_is_postgres(database) || registry_refresh(database) == 0;
+}
+
 static FIBER_FN void run_batch(void *context, struct queue_delivery *deliveries, unsigned count)
 {
     struct functions_context *functions = context;
     struct job jobs[BATCH_MAX];
+    if (!knows_all_versions(functions->engines->database)) {
+        for (unsigned i = 0; i < count; i++)
+            refuse(&deliveries[i], QUEUE_AGAIN, "the functions' versions could not be read");
+        return;
+    }
     /* One more than there are jobs: it cannot come to nought before all have been started. */
     struct batch batch = {functions->engines->database, fiber_self(), count + 1};
     for (unsigned i = 0; i < count; i++) {

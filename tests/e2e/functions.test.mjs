@@ -134,6 +134,23 @@ test('later: 202, then the outcome, for its caller alone', options, async () => 
     assert.match(failed.error.message, /bad/);
 });
 
+test('later, to functions that are new: whichever instance takes the job knows them', options, async () => {
+    const places = [];
+    for (let i = 0; i < 12; i += 1) {
+        const name = await deploy(boss, `const handler = () => ${i};`);
+        const accepted = await call(ada, name, {}, { headers: { prefer: 'respond-async' } });
+        assert.equal(accepted.status, 202, accepted.text);
+        places.push(accepted.headers.location.replace('/api/v1', ''));
+    }
+    for (const [i, place] of places.entries()) {
+        const done = await until('the call is done', async () => {
+            const { body } = await ada.get(place);
+            return body.status !== 'pending' && body;
+        });
+        assert.deepEqual([done.status, done.result, done.error], ['succeeded', i, null]);
+    }
+});
+
 test('a new order brings a receipt, a doubtful address a question', options, async () => {
     const { sku } = await product(boss);
     const eve = await register(shop, { email: `${unique('eve')}@gmial.com` });
