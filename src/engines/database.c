@@ -206,6 +206,43 @@ int sql_query_locked(struct transaction *tx, struct rows *ret_rows, const char *
     return execute(tx, ret_rows, &statement);
 }
 
+int sql_ask(struct transaction *tx, struct rows *ret_rows, const char *sql, const char *types, ...)
+{
+    struct sql_statement statement;
+    va_list list;
+    *ret_rows = (struct rows){0};
+    if (tx->failed)
+        return 0;
+    va_start(list, types);
+    take_arguments(&statement, sql, types, list);
+    va_end(list);
+    tx->database->ops->ask(tx, ret_rows, &statement);
+    return 0;
+}
+
+int sql_ask_locked(struct transaction *tx, struct rows *ret_rows, const char *sql, const char *types, ...)
+{
+    struct sql_statement statement;
+    va_list list;
+    *ret_rows = (struct rows){0};
+    if (tx->failed)
+        return 0;
+    va_start(list, types);
+    take_arguments(&statement, sql, types, list);
+    va_end(list);
+    statement.lock = true;
+    tx->database->ops->ask(tx, ret_rows, &statement);
+    return 0;
+}
+
+int sql_settle(struct transaction *tx)
+{
+    if (tx->failed)
+        return take_failure(tx);
+    int code = tx->database->ops->settle(tx);
+    return tx->failed ? take_failure(tx) : code;
+}
+
 int sql_send(struct transaction *tx, const char *sql, const char *types, ...)
 {
     struct sql_statement statement;

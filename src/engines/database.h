@@ -77,6 +77,12 @@ int sql_query(struct transaction *tx, struct rows *ret_rows, const char *sql, co
 /* Queues a statement whose result nobody reads: it runs in order, before the next sql_run/sql_query/commit; its failure fails that
  * one. On PostgreSQL it shares a round trip. */
 int sql_send(struct transaction *tx, const char *sql, const char *types, ...);
+/* Queues a query: its rows are there after sql_settle (or any later sql_run or sql_query), and `ret_rows` has to live till then. Many
+ * asked before one sql_settle share a round trip on PostgreSQL. Failures are told as those of sql_send. */
+int sql_ask(struct transaction *tx, struct rows *ret_rows, const char *sql, const char *types, ...);
+int sql_ask_locked(struct transaction *tx, struct rows *ret_rows, const char *sql, const char *types, ...); /* see below */
+/* Waits for what was asked and sent. 0, or the first failure. */
+int sql_settle(struct transaction *tx);
 /* Locks the row for the rest of the transaction: adds " FOR UPDATE" on PostgreSQL, plain on SQLite (one writer). */
 int sql_query_locked(struct transaction *tx, struct rows *ret_rows, const char *sql, const char *types, ...);
 

@@ -28,7 +28,7 @@ struct transaction {
     struct database *database;
     struct arena *arena;
     struct after_commit *after; /* in the order they were asked for */
-    int failed;                 /* of a sent statement, told by the next one */
+    int failed;                 /* of a statement sent or asked, told by the next one */
     void *adapter;              /* the connection that it runs on */
 };
 
@@ -47,6 +47,9 @@ struct database_ops {
     int (*execute)(struct transaction *tx, struct rows *ret_rows, const struct sql_statement *statement);
     /* Queues it; a failure goes to tx->failed, now or later. */
     void (*send)(struct transaction *tx, const struct sql_statement *statement);
+    /* As send, with the rows to come; they are there at the end of settle or of the next execute. */
+    void (*ask)(struct transaction *tx, struct rows *ret_rows, const struct sql_statement *statement);
+    int (*settle)(struct transaction *tx);
     /* Several statements without arguments. */
     int (*script)(struct transaction *tx, const char *sql, struct err *err);
     /* Holds off other processes that migrate, for the rest of the transaction. */

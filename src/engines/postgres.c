@@ -14,6 +14,7 @@
 #include "engines/postgres_pool.h"
 #include "runtime/worker.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdio.h>
@@ -29,9 +30,16 @@ struct postgres_database {
     struct postgres_locks *locks;
 };
 
+/* A query whose answer comes with the next round trip. */
+struct asked {
+    struct rows *rows;
+    struct asked *next;
+};
+
 /* One run of a body. */
 struct run {
     struct postgres_connection *connection;
+    struct asked *asked, **last_asked; /* in order: the first answers of the next round trip are theirs */
     const char *begin;
     bool begun, careful, wrote;
     bool violated; /* a constraint, without a savepoint */
@@ -110,9 +118,9 @@ static void clear_result(void *result)
 }
 
 /* The cells are the result's own bytes, which go with the arena. */
-static void take_rows(struct transaction *tx, struct run *run, struct rows *ret_rows)
+static void take_rows(struct transaction *tx, struct run *run, unsigned at, struct rows *ret_rows)
 {
-    PGresult *result = postgres_take(run->connection, 0);
+    PGresult *result = postgres_take(run->connection, at);
     arena_defer(tx->arena, clear_result, result);
     int count = PQntuples(result), columns = PQnfields(result);
     *ret_rows = (struct rows){.count = (unsigned)count, .columns = (unsigned)columns};
@@ -122,10 +130,20 @@ static void take_rows(struct transaction *tx, struct run *run, struct rows *ret_
             ret_rows->cells[row * columns + column] = cell_of(tx->arena, result, row, column);
 }
 
-static int affected(struct run *run)
+/* Gives what was asked its rows. Returns how many answers that were. */
+static unsigned take_asked(struct transaction *tx, struct run *run)
+{
+    unsigned count = 0;
+    for (struct asked *asked = run->asked; asked; asked = asked->next)
+        take_rows(tx, run, count++, asked->rows);
+    run->asked = NULL;
+    return count;
+}
+
+static int affected(struct run *run, unsigned at)
 {
     int64_t count = 0;
-    PGresult *result = postgres_kept(run->connection, 0);
+    PGresult *result = postgres_kept(run->connection, at);
     if (result)
         text_to_int64(text_of(PQcmdTuples(result)), &count);
     return (int)count;
@@ -149,31 +167,65 @@ static int postgres_execute(struct transaction *tx, struct rows *ret_rows, const
     if (code < 0)
         return note_failure(run, statement->sql, code);
     run->wrote |= may_write(statement->sql);
+    unsigned own = take_asked(tx, run);
     if (ask_xid)
-        take_xid(run, 1);
+        take_xid(run, own + 1);
     if (run->careful)
         postgres_queue_command(run->connection, "RELEASE SAVEPOINT statement", false);
     if (ret_rows)
-        take_rows(tx, run, ret_rows);
-    return ret_rows ? 0 : affected(run);
+        take_rows(tx, run, own, ret_rows);
+    return ret_rows ? 0 : affected(run, own);
 }
 
-static void postgres_send(struct transaction *tx, const struct sql_statement *statement)
+static void expect_rows(struct transaction *tx, struct run *run, struct rows *ret_rows)
+{
+    struct asked *asked = arena_alloc(tx->arena, sizeof *asked);
+    *asked = (struct asked){.rows = ret_rows};
+    *(run->asked ? run->last_asked : &run->asked) = asked;
+    run->last_asked = &asked->next;
+}
+
+/* A careful run has a savepoint for each statement, and so waits for each. */
+static void postgres_ask(struct transaction *tx, struct rows *ret_rows, const struct sql_statement *statement)
 {
     struct run *run = tx->adapter;
     int code = run->code;
     if (!code && run->careful) {
-        code = postgres_execute(tx, NULL, statement);
+        code = postgres_execute(tx, ret_rows, statement);
         tx->failed = code < 0 ? code : 0;
         return;
     }
     if (!code)
         code = queue_begin(run);
     if (!code)
-        code = postgres_queue(run->connection, tx->arena, statement, false);
+        code = postgres_queue(run->connection, tx->arena, statement, ret_rows != NULL);
+    if (!code && ret_rows)
+        expect_rows(tx, run, ret_rows);
     if (code < 0)
         tx->failed = run->code = code;
     run->wrote |= may_write(statement->sql);
+}
+
+static void postgres_send(struct transaction *tx, const struct sql_statement *statement)
+{
+    postgres_ask(tx, NULL, statement);
+}
+
+static int postgres_settle(struct transaction *tx)
+{
+    struct run *run = tx->adapter;
+    if (run->code || !run->asked)
+        return run->code;
+    bool ask_xid = run->wrote && !run->xid[0];
+    int code = ask_xid ? queue_xid(run) : 0;
+    if (code == 0)
+        code = postgres_round_trip(run->connection);
+    if (code < 0)
+        return note_failure(run, "asked statements", code);
+    unsigned own = take_asked(tx, run);
+    if (ask_xid)
+        take_xid(run, own);
+    return 0;
 }
 
 static int postgres_script_on(struct transaction *tx, const char *sql, struct err *err)
@@ -193,6 +245,7 @@ static int postgres_script_on(struct transaction *tx, const char *sql, struct er
 static int commit(struct run *run)
 {
     run->committing = true;
+    assert(!run->asked); /* whoever asks waits for the answer */
     if (run->wrote && !run->xid[0]) {
         int code = queue_xid(run);
         if (code == 0)
@@ -394,6 +447,8 @@ const struct database_ops postgres_database_ops = {
     .on_signal = postgres_on_signal,
     .execute = postgres_execute,
     .send = postgres_send,
+    .ask = postgres_ask,
+    .settle = postgres_settle,
     .script = postgres_script_on,
     .migration_lock = postgres_migration_lock,
 };

@@ -16,8 +16,6 @@
 
 #define CONNECT_TIMEOUT_MS 3000
 #define ANSWER_TIMEOUT_MS 20000
-#define EXPECTED_MAX 256
-#define KEPT_MAX 4
 
 /* A statement that this connection has prepared, by the address of its text. */
 struct prepared {
@@ -46,10 +44,12 @@ struct postgres_connection {
     void *on_notice_arg;
     struct prepared **prepared; /* open addressing */
     unsigned prepared_count, prepared_room;
-    struct expected expected[EXPECTED_MAX];
-    unsigned first, count;
-    PGresult *kept[KEPT_MAX];
-    unsigned kept_count;
+    /* What was queued since the last round trip, in order. */
+    struct expected *expected;
+    unsigned count, room;
+    /* Of the last round trip; with room for all that was queued since. */
+    PGresult **kept;
+    unsigned kept_count, kept_wanted, kept_room;
     char state[6], message[256], incarnation[40];
 };
 
@@ -301,6 +301,8 @@ void postgres_disconnect(struct postgres_connection *connection)
     for (unsigned i = 0; i < connection->prepared_room; i++)
         free(connection->prepared[i]);
     free(connection->prepared);
+    free(connection->expected);
+    free(connection->kept);
     free(connection);
 }
 
@@ -386,12 +388,32 @@ static char *translate(const char *sql, bool lock)
 
 /* ---- sending ---- */
 
-static int expect(struct postgres_connection *connection, enum expected_kind kind, struct prepared *prepared)
+/* Room for a statement with its preparation and the end of the pipeline, before any of it is sent. */
+static int make_expected_room(struct postgres_connection *connection, bool keep)
 {
-    if (connection->count == EXPECTED_MAX)
-        return -ENOMEM;
-    connection->expected[(connection->first + connection->count++) % EXPECTED_MAX] = (struct expected){kind, prepared};
+    if (connection->count + 3 > connection->room) {
+        unsigned room = connection->room ? connection->room * 2 : 16;
+        struct expected *expected = realloc(connection->expected, room * sizeof *expected);
+        if (!expected)
+            return -ENOMEM;
+        connection->expected = expected;
+        connection->room = room;
+    }
+    if (keep && connection->kept_wanted == connection->kept_room) {
+        unsigned room = connection->kept_room ? connection->kept_room * 2 : 4;
+        PGresult **kept = realloc(connection->kept, room * sizeof *kept);
+        if (!kept)
+            return -ENOMEM;
+        connection->kept = kept;
+        connection->kept_room = room;
+    }
     return 0;
+}
+
+static void expect(struct postgres_connection *connection, enum expected_kind kind, struct prepared *prepared)
+{
+    connection->expected[connection->count++] = (struct expected){kind, prepared};
+    connection->kept_wanted += kind == EXPECT_KEPT;
 }
 
 static int lose(struct postgres_connection *connection)
@@ -409,7 +431,10 @@ static int send_prepare(struct postgres_connection *connection, struct prepared 
     int sent = sql ? PQsendPrepare(connection->libpq, prepared->name, sql, 0, NULL) : 0;
     free(sql);
     prepared->made = sent;
-    return sent ? expect(connection, EXPECT_PREPARE, prepared) : lose(connection);
+    if (!sent)
+        return lose(connection);
+    expect(connection, EXPECT_PREPARE, prepared);
+    return 0;
 }
 
 static int queue_prepared(struct postgres_connection *connection, struct prepared *prepared, unsigned count, const char *const *values,
@@ -417,6 +442,8 @@ static int queue_prepared(struct postgres_connection *connection, struct prepare
 {
     if (connection->lost || !prepared)
         return prepared ? -EAGAIN : -ENOMEM;
+    if (make_expected_room(connection, keep) < 0)
+        return -ENOMEM;
     if (!prepared->made) {
         int code = send_prepare(connection, prepared);
         if (code < 0)
@@ -424,7 +451,8 @@ static int queue_prepared(struct postgres_connection *connection, struct prepare
     }
     if (!PQsendQueryPrepared(connection->libpq, prepared->name, (int)count, values, sizes, formats, 0))
         return lose(connection);
-    return expect(connection, keep ? EXPECT_KEPT : EXPECT_STATEMENT, prepared);
+    expect(connection, keep ? EXPECT_KEPT : EXPECT_STATEMENT, prepared);
+    return 0;
 }
 
 int postgres_queue(struct postgres_connection *connection, struct arena *arena, const struct sql_statement *statement, bool keep)
@@ -454,8 +482,9 @@ int postgres_post(struct postgres_connection *connection)
 {
     if (connection->lost)
         return -EAGAIN;
-    if (!PQpipelineSync(connection->libpq) || expect(connection, EXPECT_SYNC, NULL) < 0)
+    if (make_expected_room(connection, false) < 0 || !PQpipelineSync(connection->libpq))
         return lose(connection);
+    expect(connection, EXPECT_SYNC, NULL);
     return PQflush(connection->libpq) < 0 ? lose(connection) : 0;
 }
 
@@ -500,14 +529,6 @@ static int wait_result(struct postgres_connection *connection, int64_t until_mon
     }
 }
 
-static void keep_result(struct postgres_connection *connection, PGresult *result)
-{
-    if (connection->kept_count < KEPT_MAX)
-        connection->kept[connection->kept_count++] = result;
-    else
-        PQclear(result);
-}
-
 /* All results of one expected command. Returns its code. */
 static int read_command(struct postgres_connection *connection, const struct expected *expected, int64_t until_mono_ms)
 {
@@ -529,7 +550,7 @@ static int read_command(struct postgres_connection *connection, const struct exp
         if (!good)
             code = status == PGRES_PIPELINE_ABORTED ? -ECANCELED : note_failure(connection, result);
         if (good && expected->kind == EXPECT_KEPT)
-            keep_result(connection, result);
+            connection->kept[connection->kept_count++] = result;
         else
             PQclear(result);
     }
@@ -543,16 +564,14 @@ int postgres_round_trip(struct postgres_connection *connection)
     if (postgres_post(connection) < 0)
         return -EAGAIN;
     int64_t until = clock_mono_ms() + ANSWER_TIMEOUT_MS;
-    while (connection->count) {
-        struct expected expected = connection->expected[connection->first];
-        int code = read_command(connection, &expected, until);
+    for (unsigned i = 0; i < connection->count; i++) {
+        int code = read_command(connection, &connection->expected[i], until);
         if (connection->lost)
             return -EAGAIN;
-        connection->first = (connection->first + 1) % EXPECTED_MAX;
-        connection->count--;
         if (code < 0 && !first_failure)
             first_failure = code;
     }
+    connection->count = connection->kept_wanted = 0;
     tell_notices(connection);
     return first_failure;
 }

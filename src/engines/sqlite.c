@@ -146,11 +146,22 @@ static int sqlite_execute_on(struct transaction *tx, struct rows *ret_rows, cons
     return sqlite_execute(tx->adapter, tx->arena, ret_rows, statement);
 }
 
-static void sqlite_send(struct transaction *tx, const struct sql_statement *statement)
+/* Here an answer costs no wait: what is asked is answered at once. */
+static void sqlite_ask(struct transaction *tx, struct rows *ret_rows, const struct sql_statement *statement)
 {
-    int code = sqlite_execute(tx->adapter, tx->arena, NULL, statement);
+    int code = sqlite_execute(tx->adapter, tx->arena, ret_rows, statement);
     if (code < 0)
         tx->failed = code;
+}
+
+static int sqlite_settle(struct transaction *tx)
+{
+    return 0;
+}
+
+static void sqlite_send(struct transaction *tx, const struct sql_statement *statement)
+{
+    sqlite_ask(tx, NULL, statement);
 }
 
 static int sqlite_script_on(struct transaction *tx, const char *sql, struct err *err)
@@ -176,6 +187,8 @@ const struct database_ops sqlite_database_ops = {
     .on_signal = sqlite_on_signal,
     .execute = sqlite_execute_on,
     .send = sqlite_send,
+    .ask = sqlite_ask,
+    .settle = sqlite_settle,
     .script = sqlite_script_on,
     .migration_lock = sqlite_migration_lock,
 };

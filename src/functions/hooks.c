@@ -144,19 +144,20 @@ static void add_target(struct arena *arena, struct cause *cause, const struct ho
 }
 
 /* The queues user.created and order.created: inside the consumer's transaction, so from the table. */
-static int on_queue(struct transaction *tx, void *queue_name, const struct event *event, const struct queue_message *message)
+static int on_queue(struct transaction *tx, void *queue_name, struct event_item *items, unsigned count)
 {
     struct rows rows;
     struct arena *arena = transaction_arena(tx);
     struct cause *cause = arena_alloc(arena, sizeof(*cause));
-    cause->id = event->id;
     int error = functions_store_triggers_tx(tx, &rows);
-    if (!error)
-        error = json_parse(arena, message->body, &cause->event, NULL) ? -EBADMSG : 0;
     for (unsigned i = 0; !error && i < rows.count && cause->count < TARGETS_MAX; i++)
         if (!strcmp(rows_text(&rows, i, 1), queue_name))
             cause->targets[cause->count++] = (struct target){rows_text(&rows, i, 0), rows_text(&rows, i, 1)};
-    return error ? error : queue_cause(tx, cause);
+    for (unsigned i = 0; !error && i < count; i++) {
+        cause->id = items[i].event->id;
+        error = json_parse(arena, items[i].message->body, &cause->event, NULL) ? -EBADMSG : queue_cause(tx, cause);
+    }
+    return error;
 }
 
 static bool find_topic_targets(struct arena *arena, const char *type, struct cause *cause)
@@ -230,8 +231,8 @@ FIBER_FN int hooks_start(struct functions_context *context, struct err *err)
 {
     static const char *const topics[] = {TOPIC_USERS, TOPIC_ORDERS, TOPIC_PAYMENTS, NULL};
     struct service_engines *engines = context->engines;
-    struct event_handler users = {.name = "functions.user-created", .effect = on_queue, .context = (void *)(uintptr_t) QUEUE_USER_CREATED};
-    struct event_handler orders = {.name = "functions.order-created", .effect = on_queue, .context = (void *)(uintptr_t) QUEUE_ORDER_CREATED};
+    struct event_handler users = {.name = "functions.user-created", .effects = on_queue, .context = (void *)(uintptr_t) QUEUE_USER_CREATED};
+    struct event_handler orders = {.name = "functions.order-created", .effects = on_queue, .context = (void *)(uintptr_t) QUEUE_ORDER_CREATED};
     struct stream_consumer stream = {.group = "functions", .topics = topics, .batch_max = 100, .handle = on_topic, .context = context};
     int error = hooks_reload(engines->database);
     if (error)

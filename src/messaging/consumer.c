@@ -36,7 +36,7 @@ static struct consumption *list_of_all;
 /* A transaction over some events. */
 struct work {
     struct consumption *consumption;
-    struct handling **list;
+    struct handling *const *list;
     unsigned count;
 };
 
@@ -86,21 +86,32 @@ static bool holds_key(const struct rows *keys, const char *key)
     return false;
 }
 
-static int run_work(struct transaction *tx, void *arg)
+/* Keeps what has to wait behind a parked event of its key. Those left are in `ret_free`. */
+static int hold_back(struct transaction *tx, const struct work *work, struct handling **ret_free, unsigned *ret_count)
 {
-    const struct work *work = arg;
     struct parking *parking = work->consumption->parking;
     struct rows parked = {0};
     int code = parking ? parking_keys(tx, parking, &parked) : 0;
     for (unsigned i = 0; i < work->count && code >= 0; i++) {
-        struct handling *handling = work->list[i];
-        handling->had_effect = false;
-        if (parking && holds_key(&parked, handling->key))
-            code = parking_add(tx, parking, handling, 0);
+        if (parked.count && holds_key(&parked, work->list[i]->key))
+            code = parking_add(tx, parking, work->list[i], 0);
+        else if (work->list[i]->parsed)
+            ret_free[(*ret_count)++] = work->list[i];
         else
-            code = handling->parsed ? handling_run(tx, &work->consumption->handler, handling) : -EBADMSG;
+            code = -EBADMSG;
     }
-    return code < 0 ? code : 0;
+    return code;
+}
+
+static int run_work(struct transaction *tx, void *arg)
+{
+    const struct work *work = arg;
+    struct handling **list = arena_alloc(transaction_arena(tx), sizeof *list * work->count);
+    unsigned count = 0;
+    for (unsigned i = 0; i < work->count; i++)
+        work->list[i]->had_effect = false;
+    int code = hold_back(tx, work, list, &count);
+    return code < 0 ? code : handling_run(tx, &work->consumption->handler, list, count);
 }
 
 struct parked_work {
@@ -131,35 +142,37 @@ static int handle_alone(struct consumption *consumption, struct handling *handli
 }
 
 /* 0, or negative when something was away: those not done say so by their code. */
-static int handle_all(struct consumption *consumption, struct handling *list, unsigned count)
+static int run_all(struct consumption *consumption, struct handling *const *list, unsigned count)
 {
-    struct work work = {consumption, handling_order(&consumption->handler, list, count), count};
+    struct work work = {consumption, list, count};
     for (unsigned i = 0; i < count; i++)
-        list[i].code = -EAGAIN;
+        list[i]->code = -EAGAIN;
     int code = database_transact(consumption->database, run_work, &work);
     if (handling_is_outage(code))
         return code;
-    if (code == 0)
-        for (unsigned i = 0; i < count; i++)
-            list[i].code = 0;
+    for (unsigned i = 0; i < count && code == 0; i++)
+        list[i]->code = 0;
     for (unsigned i = 0; i < count && code < 0; i++) {
-        int outage = handle_alone(consumption, work.list[i]);
+        int outage = handle_alone(consumption, list[i]);
         if (outage < 0)
             return outage;
     }
     return 0;
 }
 
-static void tell_done(struct consumption *consumption, struct handling *list, unsigned count)
+static int handle_all(struct consumption *consumption, struct handling *events, unsigned count)
 {
+    struct handling **list = handling_order(&consumption->handler, events, count);
+    int code = run_all(consumption, list, count);
     unsigned done = 0;
     for (unsigned i = 0; i < count; i++) {
-        if (list[i].code != 0)
-            list[i].had_effect = false;
-        done += list[i].code == 0;
+        if (list[i]->code != 0)
+            list[i]->had_effect = false;
+        done += list[i]->code == 0;
     }
     counter_add(consumption->handled, done);
     handling_tell(&consumption->handler, list, count);
+    return code;
 }
 
 /* ---- queues ---- */
@@ -184,7 +197,6 @@ static void handle_queue(void *context, struct queue_delivery *batch, unsigned c
         batch[i].verdict = verdict_of(&list[i]);
         snprintf(batch[i].error, sizeof batch[i].error, "%s", list[i].error);
     }
-    tell_done(consumption, list, count);
 }
 
 struct burial {
@@ -266,9 +278,7 @@ static int handle_stream(void *context, const struct stream_record *records, uns
         if (!list[i].record_id)
             list[i].record_id = arena_printf(arena, "%s/%d/%lld", records[i].topic, records[i].partition, (long long)records[i].offset);
     }
-    int code = handle_all(consumption, list, count);
-    tell_done(consumption, list, count);
-    return code;
+    return handle_all(consumption, list, count);
 }
 
 int consume_stream(struct database *database, struct stream *stream, const char *group, const char *const *topics,

@@ -10,18 +10,25 @@
 #include "engines/stream.h"
 #include "messaging/event.h"
 
-/* The effect of one event, inside a transaction (see database.h for what a body may do). 0; -EBADMSG: it can never be handled (dead
- * letter at once); an engine's outage (-EAGAIN, -ETIMEDOUT, -ENOSPC, -EIO): again, and not counted; other negatives: tried again with
- * back-off, then dead letter. */
-typedef int event_effect(struct transaction *tx, void *context, const struct event *event, const struct queue_message *message);
+/* One event of a batch. */
+struct event_item {
+    const struct event *event;
+    const struct queue_message *message;
+    void *result; /* of the effect, for `committed`; in the transaction's arena, NULL at first */
+};
+
+/* The effects of a batch, inside a transaction (see database.h for what a body may do): all or none, and where one fails each is run
+ * again alone. 0; -EBADMSG: it can never be handled (dead letter at once); an engine's outage (-EAGAIN, -ETIMEDOUT, -ENOSPC, -EIO): again,
+ * and not counted; other negatives: tried again with back-off, then dead letter. */
+typedef int event_effects(struct transaction *tx, void *context, struct event_item *items, unsigned count);
 
 struct event_handler {
     const char *name;        /* the consumer's name in the inbox: "orders.payment-processed" */
-    event_effect *effect;
+    event_effects *effects;
     /* After the commit, on the fiber, for the events that had their effect now (pushes, provider calls). May be NULL. */
-    FIBER_FN void (*committed)(void *context, const struct event *event);
+    FIBER_FN void (*committed)(void *context, const struct event_item *items, unsigned count);
     void *context;
-    /* Orders a batch before it is handled (notifications: by user id). May be NULL. */
+    /* Orders a batch before it is handled (orders: by the row to lock). May be NULL. */
     const char *(*sort_key)(const struct event *event);
 };
 

@@ -22,16 +22,39 @@ void handling_of(const struct queue_message *message, struct handling *ret_handl
     ret_handling->record_id = ret_handling->event.id;
 }
 
-int handling_run(struct transaction *tx, const struct event_handler *handler, struct handling *handling)
+/* Asks for all the rows at once; of an event that comes twice in the list the second finds the first one's. */
+static int enter_inbox(struct transaction *tx, const struct event_handler *handler, struct handling *const *list, unsigned count)
 {
-    handling->had_effect = false;
-    int code = sql_run(tx, "INSERT INTO inbox (event_id, consumer, received_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING", "tti",
-                       handling->event.id, handler->name, clock_wall_ms());
-    if (code <= 0)
+    int64_t now = clock_wall_ms();
+    for (unsigned i = 0; i < count; i++)
+        sql_ask(tx, &list[i]->first,
+                "INSERT INTO inbox (event_id, consumer, received_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING RETURNING 1", "tti",
+                list[i]->event.id, handler->name, now);
+    return sql_settle(tx);
+}
+
+int handling_run(struct transaction *tx, const struct event_handler *handler, struct handling *const *list, unsigned count)
+{
+    struct arena *arena = transaction_arena(tx);
+    struct event_item *items = arena_alloc(arena, sizeof *items * (count + 1));
+    unsigned fresh = 0;
+    int code = enter_inbox(tx, handler, list, count);
+    for (unsigned i = 0; i < count; i++) {
+        list[i]->had_effect = false;
+        if (code == 0 && list[i]->first.count)
+            items[fresh++] = (struct event_item){.event = &list[i]->event, .message = list[i]->message};
+    }
+    if (code == 0 && fresh)
+        code = handler->effects(tx, handler->context, items, fresh);
+    if (code < 0)
         return code;
-    code = handler->effect(tx, handler->context, &handling->event, handling->message);
-    handling->had_effect = code >= 0;
-    return code;
+    fresh = 0;
+    for (unsigned i = 0; i < count; i++)
+        if (list[i]->first.count) {
+            list[i]->had_effect = true;
+            list[i]->result = items[fresh++].result;
+        }
+    return 0;
 }
 
 bool handling_is_outage(int code)
@@ -54,11 +77,15 @@ void handling_note_failure(struct handling *handling, int code)
         snprintf(handling->error, sizeof handling->error, "%s", code == -EBADMSG ? "it cannot be handled" : strerror(-code));
 }
 
-void handling_tell(const struct event_handler *handler, struct handling *list, unsigned count)
+void handling_tell(const struct event_handler *handler, struct handling *const *list, unsigned count)
 {
-    for (unsigned i = 0; i < count && handler->committed; i++)
-        if (list[i].had_effect)
-            handler->committed(handler->context, &list[i].event);
+    struct event_item *items = arena_alloc(fiber_arena(), sizeof *items * (count + 1));
+    unsigned told = 0;
+    for (unsigned i = 0; i < count; i++)
+        if (list[i]->had_effect)
+            items[told++] = (struct event_item){&list[i]->event, list[i]->message, list[i]->result};
+    if (handler->committed && told)
+        handler->committed(handler->context, items, told);
 }
 
 struct sorted {

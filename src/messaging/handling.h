@@ -11,21 +11,23 @@ struct handling {
     const char *key;                     /* of a topic's record, else NULL */
     const char *record_id;               /* the event's id, or the record's place */
     bool parsed;
-    bool had_effect; /* its effect is of this transaction, and not a repeat's */
+    struct rows first; /* a row if the inbox did not know it */
+    void *result;      /* what its effect left for `committed` */
+    bool had_effect;   /* its effect is of this transaction, and not a repeat's */
     int code;        /* 0: done; negative: failed */
     char error[200];
 };
 
 /* Reads the message into `ret_handling`; one that is no event gets -EBADMSG. */
 void handling_of(const struct queue_message *message, struct handling *ret_handling);
-/* In a transaction: the inbox row, then the effect unless the row was there. */
-int handling_run(struct transaction *tx, const struct event_handler *handler, struct handling *handling);
+/* In a transaction: the inbox rows, then the effects of those whose row was not there. All are parsed. */
+int handling_run(struct transaction *tx, const struct event_handler *handler, struct handling *const *list, unsigned count);
 /* Whether a code says that something is away or full, so that nothing was learnt about the event. */
 bool handling_is_outage(int code);
 /* Words for a failure where the effect gave none. */
 void handling_note_failure(struct handling *handling, int code);
 /* Calls `committed` for those that had their effect now. */
-FIBER_FN void handling_tell(const struct event_handler *handler, struct handling *list, unsigned count);
+FIBER_FN void handling_tell(const struct event_handler *handler, struct handling *const *list, unsigned count);
 /* Stable: by the handler's sort_key, if it has one; unparsed ones last. */
 struct handling **handling_order(const struct event_handler *handler, struct handling *list, unsigned count);
 

@@ -117,7 +117,8 @@ static int try_again(struct transaction *tx, void *arg)
     int code = lock_row(tx, attempt);
     if (code < 0 || attempt->gone)
         return code;
-    code = attempt->handling.parsed ? handling_run(tx, attempt->parking->handler, &attempt->handling) : -EBADMSG;
+    struct handling *handling = &attempt->handling;
+    code = handling->parsed ? handling_run(tx, attempt->parking->handler, &handling, 1) : -EBADMSG;
     return code < 0 ? code : sql_run(tx, "DELETE FROM parked_events WHERE id = ?1", "i", attempt->id);
 }
 
@@ -146,9 +147,10 @@ static int attempt_row(struct parking *parking, const struct rows *rows, unsigne
     handling_of(&attempt.message, &attempt.handling);
     attempt.handling.key = rows_text(rows, row, 2);
     attempt.handling.record_id = rows_text(rows, row, 3);
+    struct handling *handling = &attempt.handling;
     attempt.code = database_transact(parking->database, try_again, &attempt);
     if (attempt.code == 0 && !attempt.gone)
-        handling_tell(parking->handler, &attempt.handling, 1);
+        handling_tell(parking->handler, &handling, 1);
     if (attempt.code == 0 || handling_is_outage(attempt.code))
         return attempt.code;
     handling_note_failure(&attempt.handling, attempt.code);

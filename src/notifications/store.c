@@ -1,6 +1,6 @@
 /*
- * The SQL of notifications. Numbers have no gap: a user's row in `recipients` is locked by the statement that takes the next one, and both
- * writes are of one transaction. Unread counts are counted, over an index of the unread alone; there is no counter that could drift.
+ * The SQL of notifications. Numbers have no gap: a user's row in `recipients` is locked before the next one is taken, and both writes are of
+ * one transaction. Unread counts are counted, over an index of the unread alone; there is no counter that could drift.
  */
 #include "notifications/store.h"
 
@@ -8,6 +8,7 @@
 #include "base/uuid.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define COLUMNS "seq, id, type, title, body, data, read_at, created_at"
 #define COUNT_UNREAD "SELECT count(*) FROM notifications WHERE user_id = ?1 AND read_at IS NULL"
@@ -19,45 +20,91 @@ static json_t *time_json(int64_t wall_ms)
     return json_string(text);
 }
 
+/* `read_at` and `data` (which may be NULL) go with it. */
+static json_t *print(struct arena *arena, int64_t seq, const char *id, const struct wording *wording, json_t *read_at, int64_t created_at)
+{
+    return json_make(arena, "{s:s, s:I, s:s, s:s, s:s, s:O?, s:o, s:o}", "id", id, "seq", (json_int_t)seq, "type", wording->type, "title",
+                     wording->title, "body", wording->body, "data", wording->data, "read_at", read_at, "created_at", time_json(created_at));
+}
+
 static struct notification notification_of(struct arena *arena, const struct rows *rows, unsigned row)
 {
-    json_t *data = NULL;
+    struct wording wording = {.type = rows_text(rows, row, 2), .title = rows_text(rows, row, 3), .body = rows_text(rows, row, 4)};
     const char *text = rows_text(rows, row, 5);
     if (text)
-        json_parse(arena, text_of(text), &data, NULL);
+        json_parse(arena, text_of(text), &wording.data, NULL);
     json_t *read_at = rows_null(rows, row, 6) ? json_null() : time_json(rows_integer(rows, row, 6));
-    return (struct notification){
-        .seq = rows_integer(rows, row, 0),
-        .json = json_make(arena, "{s:s, s:I, s:s, s:s, s:s, s:O?, s:o, s:o}", "id", rows_text(rows, row, 1), "seq",
-                          (json_int_t)rows_integer(rows, row, 0), "type", rows_text(rows, row, 2), "title", rows_text(rows, row, 3),
-                          "body", rows_text(rows, row, 4), "data", data, "read_at", read_at, "created_at",
-                          time_json(rows_integer(rows, row, 7))),
-    };
+    int64_t seq = rows_integer(rows, row, 0);
+    return (struct notification){seq, print(arena, seq, rows_text(rows, row, 1), &wording, read_at, rows_integer(rows, row, 7))};
 }
 
 /* ---- writing ---- */
 
-int notifications_add(struct transaction *tx, const char *user_id, const char *event_id, const struct wording *wording)
+/* Takes the next number unless the event is there already, then writes the row with the number that the user has come to. */
+static void ask_to_add(struct transaction *tx, struct addition *addition)
 {
-    struct rows rows;
-    int error = sql_query(tx, &rows,
-                          "INSERT INTO recipients (user_id, last_seq) VALUES (?1, 1) ON CONFLICT (user_id) DO UPDATE"
-                          " SET last_seq = recipients.last_seq + 1 WHERE recipients.deleted = 0 RETURNING last_seq",
-                          "t", user_id);
-    if (error || rows.count == 0)
-        return error;
-    char id[UUID_SIZE];
+    const struct wording *wording = &addition->wording;
+    struct arena *arena = transaction_arena(tx);
+    char *id = arena_alloc(arena, UUID_SIZE);
     uuid_make(id);
-    char *data = wording->data ? json_print(transaction_arena(tx), wording->data, NULL) : NULL;
-    int count = sql_run(tx,
-                        "INSERT INTO notifications (id, user_id, seq, event_id, type, title, body, data, created_at)"
-                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                        "ttittttti", id, user_id, rows_integer(&rows, 0, 0), event_id, wording->type, wording->title, wording->body,
-                        data, clock_wall_ms());
-    if (count != -EEXIST)
-        return count < 0 ? count : 0;
-    count = sql_run(tx, "UPDATE recipients SET last_seq = last_seq - 1 WHERE user_id = ?1", "t", user_id);
-    return count < 0 ? count : 0;
+    addition->id = id;
+    addition->created_at = clock_wall_ms();
+    sql_send(tx,
+             "INSERT INTO recipients (user_id, last_seq) SELECT ?1, 1 WHERE NOT EXISTS"
+             " (SELECT 1 FROM notifications WHERE user_id = ?1 AND event_id = ?2) ON CONFLICT (user_id) DO UPDATE"
+             " SET last_seq = recipients.last_seq + 1 WHERE recipients.deleted = 0",
+             "tt", addition->user_id, addition->event_id);
+    sql_ask(tx, &addition->rows,
+            "INSERT INTO notifications (id, user_id, seq, event_id, type, title, body, data, created_at)"
+            " SELECT ?1, ?2, last_seq, ?3, ?4, ?5, ?6, ?7, ?8 FROM recipients WHERE user_id = ?2 AND deleted = 0 AND NOT EXISTS"
+            " (SELECT 1 FROM notifications WHERE user_id = ?2 AND event_id = ?3) RETURNING seq",
+            "ttttttti", id, addition->user_id, addition->event_id, wording->type, wording->title, wording->body,
+            wording->data ? json_print(arena, wording->data, NULL) : NULL, addition->created_at);
+}
+
+static bool is_last_of_user(const struct addition *list, unsigned count, unsigned i)
+{
+    return i + 1 == count || strcmp(list[i].user_id, list[i + 1].user_id) != 0;
+}
+
+/* Once for those of a user that stand side by side. */
+static int count_for(struct transaction *tx, struct addition *list, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (is_last_of_user(list, count, i))
+            sql_ask(tx, &list[i].rows, COUNT_UNREAD, "t", list[i].user_id);
+    int error = sql_settle(tx);
+    for (unsigned i = count; i-- > 0 && !error;)
+        list[i].unread = is_last_of_user(list, count, i) ? rows_integer(&list[i].rows, 0, 0) : list[i + 1].unread;
+    return error;
+}
+
+/* Locks the user's row, so that the statements behind it see what others have added. SQLite has one writer. */
+static void lock_recipient(struct transaction *tx, const char *user_id)
+{
+    if (database_is_postgres(transaction_database(tx)))
+        sql_send(tx,
+                 "INSERT INTO recipients (user_id, last_seq) VALUES (?1, 0) ON CONFLICT (user_id) DO UPDATE"
+                 " SET last_seq = recipients.last_seq",
+                 "t", user_id);
+}
+
+int notifications_add(struct transaction *tx, struct addition *list, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (is_last_of_user(list, count, i))
+            lock_recipient(tx, list[i].user_id);
+    for (unsigned i = 0; i < count; i++)
+        ask_to_add(tx, &list[i]);
+    int error = sql_settle(tx);
+    for (unsigned i = 0; i < count && !error; i++)
+        list[i].seq = list[i].rows.count ? rows_integer(&list[i].rows, 0, 0) : 0;
+    return error ? error : count_for(tx, list, count);
+}
+
+json_t *addition_print(struct arena *arena, const struct addition *addition)
+{
+    return print(arena, addition->seq, addition->id, &addition->wording, json_null(), addition->created_at);
 }
 
 int notifications_forget_user(struct transaction *tx, const char *user_id)
@@ -191,37 +238,5 @@ FIBER_FN int notifications_standing(struct database *database, const char *user_
     int error = database_read(database, standing_body, &work);
     if (!error)
         *ret_standing = work.standing;
-    return error;
-}
-
-struct event_work {
-    const char *user_id, *event_id;
-    struct notification notification;
-    int64_t unread;
-};
-
-static int event_body(struct transaction *tx, void *arg)
-{
-    struct event_work *work = arg;
-    struct rows rows;
-    int error = sql_query(tx, &rows, "SELECT " COLUMNS " FROM notifications WHERE user_id = ?1 AND event_id = ?2", "tt", work->user_id,
-                          work->event_id);
-    if (error)
-        return error;
-    if (rows.count == 0)
-        return -ENOENT;
-    work->notification = notification_of(transaction_arena(tx), &rows, 0);
-    return count_unread(tx, work->user_id, &work->unread);
-}
-
-FIBER_FN int notifications_of_event(struct database *database, const char *user_id, const char *event_id, struct notification *ret_notification,
-                            int64_t *ret_unread)
-{
-    struct event_work work = {.user_id = user_id, .event_id = event_id};
-    int error = database_read(database, event_body, &work);
-    if (!error) {
-        *ret_notification = work.notification;
-        *ret_unread = work.unread;
-    }
     return error;
 }

@@ -6,8 +6,21 @@
 #include "engines/database.h"
 #include "notifications/rules.h"
 
-/* Inside a transaction: gives it the user's next number. A deleted user, or an event that is there already, is no error and nothing happens. */
-int notifications_add(struct transaction *tx, const char *user_id, const char *event_id, const struct wording *wording);
+/* What one event becomes. */
+struct addition {
+    const char *user_id, *event_id;
+    struct wording wording;
+    /* How it was added. */
+    int64_t seq;    /* 0: it was not, since the user is deleted or the event is there already */
+    int64_t unread; /* of the user, with all that were added beside it */
+    const char *id;
+    int64_t created_at;
+    struct rows rows; /* the answer of the statement that is under way */
+};
+/* Inside a transaction: gives each the next number of its user. Those of a user best stand side by side. */
+int notifications_add(struct transaction *tx, struct addition *list, unsigned count);
+/* As the API shows it. */
+json_t *addition_print(struct arena *arena, const struct addition *addition);
 /* Inside a transaction: the user is gone, and with it the log. */
 int notifications_forget_user(struct transaction *tx, const char *user_id);
 
@@ -29,9 +42,6 @@ struct standing {
     int64_t last_seq, unread;
 };
 FIBER_FN int notifications_standing(struct database *database, const char *user_id, struct standing *ret_standing);
-/* What the event became, and how many are unread now. 0; -ENOENT: it became nothing. */
-FIBER_FN int notifications_of_event(struct database *database, const char *user_id, const char *event_id, struct notification *ret_notification,
-                            int64_t *ret_unread);
 
 /* Marks one as read. -ENOENT: there is none. ret_changed: it was unread until now. */
 FIBER_FN int notifications_read(struct database *database, const char *user_id, const char *id, bool *ret_changed, int64_t *ret_unread);

@@ -15,42 +15,80 @@ static const char *user_of(const struct event *event)
     return json_get_string(event->data, "user_id");
 }
 
-/* A fact from a topic. */
-static int on_fact(struct transaction *tx, void *context, const struct event *event, const struct queue_message *message)
+/* What a fact says, and to whom. -ENOENT: nothing. */
+static int read_fact(struct arena *arena, const struct event *event, struct addition *ret_addition)
 {
-    struct wording wording;
-    const char *user_id = user_of(event);
-    if (!user_id || !uuid_is_valid(user_id))
+    *ret_addition = (struct addition){.user_id = user_of(event), .event_id = event->id};
+    if (!ret_addition->user_id || !uuid_is_valid(ret_addition->user_id))
         return -EBADMSG;
-    if (strcmp(event->type, EVENT_USER_DELETED) == 0)
-        return notifications_forget_user(tx, user_id);
-    int error = wording_of(transaction_arena(tx), event, &wording);
-    if (error == -ENOENT)
-        return 0;
-    return error ? error : notifications_add(tx, user_id, event->id, &wording);
+    return wording_of(arena, event, &ret_addition->wording);
 }
 
 /* What a function asked to say. */
-static int on_request(struct transaction *tx, void *context, const struct event *event, const struct queue_message *message)
+static int read_request(struct arena *arena, const struct event *event, struct addition *ret_addition)
 {
     struct notification_request request;
-    int error = notification_request_decode(event->data, &request);
-    if (error || !uuid_is_valid(request.user_id))
+    if (notification_request_decode(event->data, &request) || !uuid_is_valid(request.user_id))
         return -EBADMSG;
-    const struct wording wording = {.type = request.type, .title = request.title, .body = request.body, .data = request.data};
-    return notifications_add(tx, request.user_id, event->id, &wording);
+    *ret_addition = (struct addition){
+        .user_id = request.user_id,
+        .event_id = event->id,
+        .wording = {.type = request.type, .title = request.title, .body = request.body, .data = request.data},
+    };
+    return 0;
 }
 
-static FIBER_FN void on_committed(void *context, const struct event *event)
+typedef int read_event(struct arena *arena, const struct event *event, struct addition *ret_addition);
+
+/* Leaves each event's addition as its result. */
+static int add_all(struct transaction *tx, struct event_item *items, unsigned count, read_event *read)
+{
+    struct arena *arena = transaction_arena(tx);
+    struct addition *list = arena_alloc(arena, sizeof *list * (count + 1));
+    unsigned added = 0;
+    for (unsigned i = 0; i < count; i++) {
+        int error = read(arena, items[i].event, &list[added]);
+        if (error && error != -ENOENT)
+            return error;
+        if (!error)
+            items[i].result = &list[added++];
+    }
+    return notifications_add(tx, list, added);
+}
+
+/* In order: what a user was told before it was deleted goes with it. */
+static int on_facts(struct transaction *tx, void *context, struct event_item *items, unsigned count)
+{
+    int error = 0;
+    unsigned from = 0;
+    for (unsigned i = 0; i < count && !error; i++) {
+        if (strcmp(items[i].event->type, EVENT_USER_DELETED) != 0)
+            continue;
+        const char *user_id = user_of(items[i].event);
+        error = user_id && uuid_is_valid(user_id) ? add_all(tx, items + from, i - from, read_fact) : -EBADMSG;
+        if (!error)
+            error = notifications_forget_user(tx, user_id);
+        from = i + 1;
+    }
+    return error ? error : add_all(tx, items + from, count - from, read_fact);
+}
+
+static int on_requests(struct transaction *tx, void *context, struct event_item *items, unsigned count)
+{
+    return add_all(tx, items, count, read_request);
+}
+
+static FIBER_FN void on_committed(void *context, const struct event_item *items, unsigned count)
 {
     struct notifications *notifications = context;
-    const char *user_id = user_of(event);
-    struct notification notification;
-    int64_t unread;
-    if (notifications_of_event(notifications->engines.database, user_id, event->id, &notification, &unread))
-        return; /* nothing was said about it, or the sockets' own look at the log will find it */
-    json_t *frame = json_make(fiber_arena(), "{s:s, s:O}", "type", "notification", "notification", notification.json);
-    push_publish(notifications->engines.cache, user_id, notification.seq, unread, frame);
+    struct arena *arena = fiber_arena();
+    for (unsigned i = 0; i < count; i++) {
+        const struct addition *addition = items[i].result;
+        if (!addition || !addition->seq)
+            continue;
+        json_t *frame = json_make(arena, "{s:s, s:O}", "type", "notification", "notification", addition_print(arena, addition));
+        push_publish(notifications->engines.cache, addition->user_id, addition->seq, addition->unread, frame);
+    }
 }
 
 int notification_workers_consume(struct notifications *notifications, struct err *err)
@@ -58,9 +96,9 @@ int notification_workers_consume(struct notifications *notifications, struct err
     static const char *const topics[] = {TOPIC_USERS, TOPIC_ORDERS, TOPIC_PAYMENTS, NULL};
     const struct service_engines *engines = &notifications->engines;
     const struct event_handler facts = {
-        .name = "notifications.facts", .effect = on_fact, .committed = on_committed, .context = notifications, .sort_key = user_of};
+        .name = "notifications.facts", .effects = on_facts, .committed = on_committed, .context = notifications, .sort_key = user_of};
     const struct event_handler requests = {
-        .name = "notifications.requests", .effect = on_request, .committed = on_committed, .context = notifications, .sort_key = user_of};
+        .name = "notifications.requests", .effects = on_requests, .committed = on_committed, .context = notifications, .sort_key = user_of};
     int error = consume_stream(engines->database, engines->stream, "notifications", topics, &facts, err);
     return error ? error : consume_queue(engines->database, engines->queue, QUEUE_NOTIFICATIONS, &requests, err);
 }

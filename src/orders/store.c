@@ -142,17 +142,26 @@ int orders_store_order_insert(struct transaction *tx, const struct order *order)
                     order->payment.updated_at, order->created_at, order->updated_at);
 }
 
+static const char select_order[] = "SELECT " ORDER_COLUMNS " FROM orders WHERE id = ?1";
+
+int orders_store_order_of(const struct rows *rows, struct order *ret_order)
+{
+    if (!rows->count)
+        return -ENOENT;
+    *ret_order = order_of(rows, 0);
+    return 0;
+}
+
+void orders_store_order_ask(struct transaction *tx, const char *id, struct rows *ret_rows)
+{
+    sql_ask_locked(tx, ret_rows, select_order, "t", id);
+}
+
 int orders_store_order(struct transaction *tx, const char *id, bool lock, struct order *ret_order)
 {
-    static const char sql[] = "SELECT " ORDER_COLUMNS " FROM orders WHERE id = ?1";
     struct rows rows;
-    int code = lock ? sql_query_locked(tx, &rows, sql, "t", id) : sql_query(tx, &rows, sql, "t", id);
-    if (code < 0)
-        return code;
-    if (!rows.count)
-        return -ENOENT;
-    *ret_order = order_of(&rows, 0);
-    return 0;
+    int code = lock ? sql_query_locked(tx, &rows, select_order, "t", id) : sql_query(tx, &rows, select_order, "t", id);
+    return code < 0 ? code : orders_store_order_of(&rows, ret_order);
 }
 
 int orders_store_order_save(struct transaction *tx, const struct order *order)

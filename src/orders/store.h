@@ -45,6 +45,9 @@ int orders_store_stock_give(struct transaction *tx, const char *sku, int64_t qua
 int orders_store_order_insert(struct transaction *tx, const struct order *order);
 /* -ENOENT. With `lock` for the rest of the transaction. */
 int orders_store_order(struct transaction *tx, const char *id, bool lock, struct order *ret_order);
+/* The same in two steps, so that many wait once: asks for the locked row; sql_settle; reads it. */
+void orders_store_order_ask(struct transaction *tx, const char *id, struct rows *ret_rows);
+int orders_store_order_of(const struct rows *rows, struct order *ret_order);
 /* Writes status, history, sequence, payment and updated_at. */
 int orders_store_order_save(struct transaction *tx, const struct order *order);
 

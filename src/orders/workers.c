@@ -51,20 +51,45 @@ static int settle_charge(struct transaction *tx, struct order *order, bool is_la
     return code == 0 && is_noted ? orders_store_order_save(tx, order) : code;
 }
 
-int on_payment_processed(struct transaction *tx, void *context, const struct event *event, const struct queue_message *message)
+struct processed {
+    struct payment_processed message;
+    struct rows rows;
+};
+
+static int settle_payment(struct transaction *tx, struct order *order, const struct payment_processed *processed, const struct event *event)
 {
-    struct payment_processed processed;
-    struct order order;
-    if (strcmp(event->type, EVENT_PAYMENT_PROCESSED) != 0 || payment_processed_decode(event->data, &processed) < 0)
-        return -EBADMSG;
-    int code = orders_store_order(tx, processed.order_id, true, &order);
-    if (code < 0)
-        return code == -ENOENT ? -EBADMSG : code;
-    bool is_latest = strcmp(order.payment.id, processed.payment_id) == 0;
-    bool is_noted = is_latest && note_payment(&order, &processed, event);
-    if (strcmp(processed.action, "charge") == 0)
-        return settle_charge(tx, &order, is_latest, is_noted, &processed, event);
-    return is_noted ? orders_store_order_save(tx, &order) : 0;
+    bool is_latest = strcmp(order->payment.id, processed->payment_id) == 0;
+    bool is_noted = is_latest && note_payment(order, processed, event);
+    if (strcmp(processed->action, "charge") == 0)
+        return settle_charge(tx, order, is_latest, is_noted, processed, event);
+    return is_noted ? orders_store_order_save(tx, order) : 0;
+}
+
+static const char *order_of_event(const struct event *event)
+{
+    return json_get_string(event->data, "order_id");
+}
+
+/* The orders are locked first, all in one wait and in the order of their ids. Two messages of one order would not see each other's
+ * effect on what was read: the second one reads again. */
+int on_payments_processed(struct transaction *tx, void *context, struct event_item *items, unsigned count)
+{
+    struct processed *list = arena_alloc(transaction_arena(tx), sizeof *list * count);
+    for (unsigned i = 0; i < count; i++) {
+        const struct event *event = items[i].event;
+        if (strcmp(event->type, EVENT_PAYMENT_PROCESSED) != 0 || payment_processed_decode(event->data, &list[i].message) < 0)
+            return -EBADMSG;
+        orders_store_order_ask(tx, list[i].message.order_id, &list[i].rows);
+    }
+    int code = sql_settle(tx);
+    for (unsigned i = 0; i < count && code == 0; i++) {
+        struct order order;
+        const struct payment_processed *processed = &list[i].message;
+        bool again = i > 0 && strcmp(list[i - 1].message.order_id, processed->order_id) == 0;
+        code = again ? orders_store_order(tx, processed->order_id, true, &order) : orders_store_order_of(&list[i].rows, &order);
+        code = code == 0 ? settle_payment(tx, &order, processed, items[i].event) : code == -ENOENT ? -EBADMSG : code;
+    }
+    return code;
 }
 
 static int cancel_unpaid(struct transaction *tx, const char *id, const struct cause *cause)
@@ -78,7 +103,7 @@ static int cancel_unpaid(struct transaction *tx, const char *id, const struct ca
     return order_cancel(tx, &order, cause);
 }
 
-int on_user_event(struct transaction *tx, void *context, const struct event *event, const struct queue_message *message)
+static int on_user_event(struct transaction *tx, const struct event *event)
 {
     struct rows ids;
     const char *user_id = json_get_string(event->data, "user_id");
@@ -93,6 +118,14 @@ int on_user_event(struct transaction *tx, void *context, const struct event *eve
     return code;
 }
 
+int on_user_events(struct transaction *tx, void *context, struct event_item *items, unsigned count)
+{
+    int code = 0;
+    for (unsigned i = 0; i < count && code == 0; i++)
+        code = on_user_event(tx, items[i].event);
+    return code;
+}
+
 int expire_order(struct transaction *tx, void *id)
 {
     struct cause cause = {.reason = "expired"};
@@ -102,8 +135,9 @@ int expire_order(struct transaction *tx, void *id)
 int orders_workers_begin(struct orders *orders, const struct service_engines *engines, struct err *err)
 {
     static const char *const topics[] = {TOPIC_USERS, NULL};
-    const struct event_handler processed = {.name = "orders.payment-processed", .effect = on_payment_processed, .context = orders};
-    const struct event_handler users = {.name = "orders.users", .effect = on_user_event, .context = orders};
+    const struct event_handler processed = {
+        .name = "orders.payment-processed", .effects = on_payments_processed, .context = orders, .sort_key = order_of_event};
+    const struct event_handler users = {.name = "orders.users", .effects = on_user_events, .context = orders};
     int code = consume_queue(engines->database, engines->queue, QUEUE_PAYMENT_PROCESSED, &processed, err);
     return code < 0 ? code : consume_stream(engines->database, engines->stream, "orders", topics, &users, err);
 }

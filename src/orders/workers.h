@@ -9,8 +9,8 @@
 int orders_workers_begin(struct orders *orders, const struct service_engines *engines, struct err *err);
 
 /* The effects, for tests. */
-int on_payment_processed(struct transaction *tx, void *context, const struct event *event, const struct queue_message *message);
-int on_user_event(struct transaction *tx, void *context, const struct event *event, const struct queue_message *message);
+int on_payments_processed(struct transaction *tx, void *context, struct event_item *items, unsigned count);
+int on_user_events(struct transaction *tx, void *context, struct event_item *items, unsigned count);
 
 /* Cancels unpaid orders when the setting order_expiry has passed. On worker 0. 0 or -ENOMEM. */
 int expiry_start(struct database *database, struct expiry **ret_expiry);

@@ -22,7 +22,7 @@ static int decode(const struct event *event, struct payment_request *ret_request
     return uuid_is_valid(ret_request->payment_id) && (is_charge(ret_request) || uuid_is_valid(ret_request->refund_id)) ? 0 : -EBADMSG;
 }
 
-int on_payment_request(struct transaction *tx, void *context, const struct event *event, const struct queue_message *message)
+static int record(struct transaction *tx, const struct event *event)
 {
     struct payment_request request;
     int code = decode(event, &request);
@@ -34,14 +34,21 @@ int on_payment_request(struct transaction *tx, void *context, const struct event
     return code == -EDOM ? -EBADMSG : code;
 }
 
-static FIBER_FN void begin(void *context, const struct event *event)
+static int on_payment_requests(struct transaction *tx, void *context, struct event_item *items, unsigned count)
 {
-    struct payments *payments = context;
+    int code = 0;
+    for (unsigned i = 0; i < count && code >= 0; i++)
+        code = record(tx, items[i].event);
+    return code;
+}
+
+static FIBER_FN void begin(struct cashier *cashier, const struct event *event)
+{
     struct payment_request request;
     if (decode(event, &request) < 0)
         return;
     if (!is_charge(&request)) {
-        cashier_refund(payments->cashier, request.refund_id, event->traceparent);
+        cashier_refund(cashier, request.refund_id, event->traceparent);
         return;
     }
     const struct payment payment = {
@@ -51,12 +58,19 @@ static FIBER_FN void begin(void *context, const struct event *event)
         .method = request.payment_method,
         .attempts = 1,
     };
-    cashier_charge(payments->cashier, &payment, event->traceparent);
+    cashier_charge(cashier, &payment, event->traceparent);
+}
+
+static FIBER_FN void begin_all(void *context, const struct event_item *items, unsigned count)
+{
+    struct payments *payments = context;
+    for (unsigned i = 0; i < count; i++)
+        begin(payments->cashier, items[i].event);
 }
 
 int payments_workers_begin(struct payments *payments, const struct service_engines *engines, struct err *err)
 {
     const struct event_handler handler = {
-        .name = "payments.request", .effect = on_payment_request, .committed = begin, .context = payments};
+        .name = "payments.request", .effects = on_payment_requests, .committed = begin_all, .context = payments};
     return consume_queue(engines->database, engines->queue, QUEUE_PAYMENT_REQUEST, &handler, err);
 }

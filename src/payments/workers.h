@@ -8,7 +8,4 @@
 /* Starts the consumer of payment.request. 0 or negative with one line. */
 int payments_workers_begin(struct payments *payments, const struct service_engines *engines, struct err *err);
 
-/* The effect, for tests: the charge or refund is recorded. */
-int on_payment_request(struct transaction *tx, void *context, const struct event *event, const struct queue_message *message);
-
 #endif

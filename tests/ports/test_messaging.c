@@ -99,27 +99,42 @@ struct effect {
     int keys;
 };
 
-static int record(struct transaction *tx, void *context, const struct event *event, const struct queue_message *message)
+static int record_one(struct transaction *tx, struct effect *effect, struct event_item *item)
 {
-    struct effect *effect = context;
+    const struct event *event = item->event;
     int64_t number = json_get_integer(event->data, "number");
     if (effect->fails_with && number == effect->fails_at && atomic_load(&effect->failures) > 0) {
         atomic_fetch_sub(&effect->failures, 1);
         return effect->fails_with;
     }
-    check(message && message->body.size);
+    check(item->message && item->message->body.size);
+    item->result = arena_strdup(transaction_arena(tx), event->id);
     return sql_run(tx, "INSERT INTO effects (number, id) VALUES (?1, ?2)", "it", number, event->id) == 1 ? 0 : -EINVAL;
 }
 
-static void tell(void *context, const struct event *event)
+static int record(struct transaction *tx, void *context, struct event_item *items, unsigned count)
 {
-    struct effect *effect = context;
-    int64_t number = json_get_integer(event->data, "number");
+    int code = 0;
+    for (unsigned i = 0; i < count && code == 0; i++)
+        code = record_one(tx, context, &items[i]);
+    return code;
+}
+
+static void tell_one(struct effect *effect, const struct event_item *item)
+{
+    int64_t number = json_get_integer(item->event->data, "number");
+    check(!strcmp(item->result, item->event->id)); /* what the effect left */
     if (effect->keys) { /* in order of a key */
         check(effect->highest[number % effect->keys] <= number);
         effect->highest[number % effect->keys] = (int)number + 1;
     }
     atomic_fetch_add(&effect->told, 1);
+}
+
+static void tell(void *context, const struct event_item *items, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        tell_one(context, &items[i]);
 }
 
 static int count_effects(struct transaction *tx, void *arg)
@@ -141,7 +156,7 @@ static void check_effects(int count)
 
 static struct event_handler handler_of(struct effect *effect)
 {
-    return (struct event_handler){.name = case_name("consumer"), .effect = record, .committed = tell, .context = effect};
+    return (struct event_handler){.name = case_name("consumer"), .effects = record, .committed = tell, .context = effect};
 }
 
 static bool outbox_is_empty(void *arg)
@@ -444,7 +459,7 @@ static void arrive_after_death(void *arg)
 {
     static struct effect effect;
     struct err err = {0};
-    struct event_handler handler = {.name = death_consumer, .effect = record, .committed = tell, .context = &effect};
+    struct event_handler handler = {.name = death_consumer, .effects = record, .committed = tell, .context = &effect};
     check_equal(database_open("users", &database, &err), 0);
     check_equal(queue_open(&queue, &err), 0);
     check_equal(stream_open(&stream, &err), 0);

@@ -21,6 +21,8 @@ static char *new_id(void)
     return id;
 }
 
+static const struct wording thanks = {.type = "order.paid", .title = "Paid", .body = "Thank you."};
+
 struct adding {
     const char *user_id, *event_id;
     int code;
@@ -29,9 +31,8 @@ struct adding {
 static int add_body(struct transaction *tx, void *arg)
 {
     const struct adding *adding = arg;
-    const struct wording wording = {.type = "order.paid", .title = "Paid", .body = "Thank you."};
-    return adding->user_id ? notifications_add(tx, adding->user_id, adding->event_id, &wording)
-                           : notifications_forget_user(tx, adding->event_id);
+    struct addition addition = {adding->user_id, adding->event_id, thanks};
+    return adding->user_id ? notifications_add(tx, &addition, 1) : notifications_forget_user(tx, adding->event_id);
 }
 
 static void add(const char *user_id, const char *event_id)
@@ -68,12 +69,36 @@ static void numbering(void)
     assert_int_equal(count_checked(ada), 2);
     assert_int_equal(count_checked(eve), 1);
     assert_int_equal(standing_of(ada).last_seq, 2);
-    struct notification notification;
-    int64_t unread;
-    assert_int_equal(notifications_of_event(test_database, ada, event, &notification, &unread), 0);
-    assert_int_equal(notification.seq, 1);
-    assert_int_equal(unread, 2);
-    assert_int_equal(notifications_of_event(test_database, eve, event, &notification, &unread), -ENOENT);
+}
+
+static int add_list(struct transaction *tx, void *arg)
+{
+    return notifications_add(tx, arg, 6);
+}
+
+/* A batch: new and told before, of two users and one who is gone. */
+static void many_at_once(void)
+{
+    const char *ada = new_id(), *eve = new_id(), *gone = new_id(), *event = new_id();
+    add(ada, event);
+    add(NULL, gone);
+    struct addition list[] = {{ada, new_id(), thanks}, {ada, event, thanks},     {ada, new_id(), thanks},
+                              {eve, new_id(), thanks}, {gone, new_id(), thanks}, {ada, new_id(), thanks}};
+    static const struct {
+        int64_t seq, unread;
+    } wanted[] = {{2, 4}, {0, 4}, {3, 4}, {1, 1}, {0, 0}, {4, 4}};
+    assert_int_equal(database_transact(test_database, add_list, list), 0);
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(list[i].seq, wanted[i].seq);
+        assert_int_equal(list[i].unread, wanted[i].unread);
+    }
+    assert_int_equal(count_checked(ada), 4);
+    assert_int_equal(standing_of(ada).last_seq, 4);
+    assert_int_equal(count_checked(eve), 1);
+    struct notification stored;
+    const struct page_wanted last = {.user_id = ada, .from = 3, .limit = 1};
+    assert_int_equal(notifications_page(test_database, &last, &stored), 1);
+    assert_true(json_equal(stored.json, addition_print(fiber_arena(), &list[5])));
 }
 
 static void reading(void)
@@ -136,6 +161,7 @@ static void races(void)
 static void all(void)
 {
     numbering();
+    many_at_once();
     reading();
     forgetting();
     races();

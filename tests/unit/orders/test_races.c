@@ -116,7 +116,8 @@ static int hear(struct transaction *tx, void *arg)
         .subject = processed->payment_id,
         .data = payment_processed_encode(transaction_arena(tx), processed),
     };
-    return on_payment_processed(tx, NULL, &event, NULL);
+    struct event_item item = {.event = &event};
+    return on_payments_processed(tx, NULL, &item, 1);
 }
 
 static void asker_run(void *arg)
@@ -324,7 +325,8 @@ static void messages_in_any_order(void)
 static int delete_user(struct transaction *tx, void *unused)
 {
     const struct event event = {.id = user_id, .subject = user_id, .type = EVENT_USER_DELETED, .data = json_make(transaction_arena(tx), "{s:s}", "user_id", user_id)};
-    return on_user_event(tx, NULL, &event, NULL);
+    struct event_item item = {.event = &event};
+    return on_user_events(tx, NULL, &item, 1);
 }
 
 static void a_deleted_user_has_no_unpaid_orders(void)
