@@ -36,7 +36,7 @@ fuzz: ## every fuzz target, 60 s each; EACH=N for N s
 	@scripts/install test
 	@scripts/fuzz $(or $(EACH),60)
 
-soak: build ## ten minutes under load, then a minute for each fuzz target
+soak: build ## ten minutes under load, a failure of every call, then a minute for each fuzz target
 	@scripts/install test
 	@scripts/soak
 

@@ -1,8 +1,12 @@
 /*
  * JSON on jansson, with what it does not check by itself: a limit on depth before it recurses (its own limit of 2,048 would overrun a
  * fiber's stack), and integers beyond 64 bits, which it refuses as malformed although they are only too large.
+ *
+ * Its own memory comes from memory_get, and whether some was refused is remembered, since it does not always tell that apart from a mistake.
  */
 #include "base/json.h"
+
+#include "base/memory.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -10,6 +14,22 @@
 #include <stdlib.h>
 
 #define INT64_DIGITS 18 /* any integer of so many digits fits */
+
+static _Thread_local bool is_short; /* memory was refused since this was last cleared */
+static _Thread_local bool is_parsing;
+
+/* Jansson's scanner goes on after its text could not grow, without the byte that it lost; no more memory makes it stop at once. */
+static void *allocate(size_t size)
+{
+    void *at = is_parsing && is_short ? NULL : memory_get(size);
+    is_short |= !at;
+    return at;
+}
+
+void json_begin(void)
+{
+    json_set_alloc_funcs(allocate, free);
+}
 
 /* What one pass over the source finds without parsing it. */
 struct scan {
@@ -95,9 +115,14 @@ int json_parse(struct arena *arena, struct text source, json_t **ret_tree, struc
         source = (struct text){reals->at, reals->size};
     }
     json_error_t error = {0};
+    is_short = false;
+    is_parsing = true;
     json_t *tree = json_loadb(source.size ? source.at : "", source.size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-    if (!tree && !error.text[0])
+    is_parsing = false;
+    if (is_short) {
+        json_decref(tree);
         memory_short();
+    }
     if (!tree)
         return err_set(err, -EINVAL, "line %d, column %d: %s", error.line, error.column, error.text);
     *ret_tree = json_keep(arena, tree);
@@ -125,10 +150,11 @@ json_t *json_make(struct arena *arena, const char *format, ...)
     json_t *tree = json_vpack_ex(&error, 0, format, arguments);
     va_end(arguments);
     enum json_error_code code = tree ? json_error_unknown : json_error_code(&error);
-    if (!tree && (code == json_error_invalid_format || code == json_error_null_value)) {
+    if (!tree && !is_short && (code == json_error_invalid_format || code == json_error_null_value)) {
         fprintf(stderr, "json_make: %s in %s\n", error.text, format);
         abort();
     }
+    is_short = false;
     /* What else fails is memory, or bytes of somebody outside that are no UTF-8: either way this piece of work ends. */
     return json_keep(arena, tree);
 }
@@ -151,6 +177,32 @@ char *json_print(struct arena *arena, const json_t *tree, size_t *ret_size)
     if (ret_size)
         *ret_size = size;
     return text;
+}
+
+static void or_end(int error)
+{
+    if (error)
+        memory_short();
+}
+
+void json_put(json_t *object, const char *key, json_t *value)
+{
+    or_end(json_object_set(object, key, value));
+}
+
+void json_put_new(json_t *object, const char *key, json_t *value)
+{
+    or_end(json_object_set_new(object, key, value));
+}
+
+void json_add(json_t *array, json_t *value)
+{
+    or_end(json_array_append(array, value));
+}
+
+void json_add_new(json_t *array, json_t *value)
+{
+    or_end(json_array_append_new(array, value));
 }
 
 const char *json_get_string(const json_t *object, const char *key)

@@ -28,6 +28,16 @@ json_t *json_make(struct arena *arena, const char *format, ...);
 /* Compact text in the arena. */
 char *json_print(struct arena *arena, const json_t *tree, size_t *ret_size);
 
+/* Every tree's memory comes from memory_get from here on. Before the first use of JSON. */
+void json_begin(void);
+
+/* As json_object_set and json_array_append, and as their kin that take `value` over: they end the piece of work where memory is short,
+ * as json_keep does. A `value` that is NULL is one that there was no memory for. */
+void json_put(json_t *object, const char *key, json_t *value);
+void json_put_new(json_t *object, const char *key, json_t *value);
+void json_add(json_t *array, json_t *value);
+void json_add_new(json_t *array, json_t *value);
+
 /* Member access that never fails: NULL or 0 where it is absent or of another type. */
 const char *json_get_string(const json_t *object, const char *key);
 int64_t json_get_integer(const json_t *object, const char *key);

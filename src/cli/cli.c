@@ -1,6 +1,7 @@
 /* The table of commands, and what commands share. */
 #include "cli/cli.h"
 
+#include "base/json.h"
 #include "base/settings.h"
 #include "cli/main.h"
 #include "functions/functions.h"
@@ -149,6 +150,7 @@ static struct cli_arguments part(struct arena *arena, int count, char **list)
 
 int cli_main(int count, char **list)
 {
+    json_begin();
     struct arena *arena = arena_new();
     if (!arena)
         return cli_fail(1, "out of memory");

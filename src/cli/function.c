@@ -48,7 +48,7 @@ static bool take_number(struct cli_arguments *arguments, json_t *body, const cha
         cli_fail(2, "--%s is a whole number", flag);
         return false;
     }
-    json_object_set_new(body, field, json_integer(number));
+    json_put_new(body, field, json_integer(number));
     return true;
 }
 
@@ -58,13 +58,13 @@ static bool take_definition(struct arena *arena, struct cli_arguments *arguments
     json_t *triggers = json_keep(arena, json_array());
     const char *text;
     while (json_array_size(triggers) < TRIGGERS_MAX && (text = cli_take_flag(arguments, "trigger")))
-        json_array_append_new(triggers, json_string(text));
+        json_add_new(triggers, json_string(text));
     if (json_array_size(triggers))
-        json_object_set(body, "triggers", triggers);
+        json_put(body, "triggers", triggers);
     if ((text = cli_take_flag(arguments, "access")))
-        json_object_set_new(body, "access", json_string(text));
+        json_put_new(body, "access", json_string(text));
     if ((text = cli_take_flag(arguments, "reuse")))
-        json_object_set_new(body, "reuse", json_boolean(!strcmp(text, "on") || !strcmp(text, "true")));
+        json_put_new(body, "reuse", json_boolean(!strcmp(text, "on") || !strcmp(text, "true")));
     return take_number(arguments, body, "timeout-ms", "timeout_ms") && take_number(arguments, body, "memory-mb", "memory_mb") &&
            take_number(arguments, body, "concurrency", "concurrency");
 }
@@ -81,7 +81,7 @@ static int deploy(struct arena *arena, struct cli_arguments *arguments, const ch
     char *source = read_file(arena, path);
     if (!source)
         return 1;
-    json_object_set_new(body, "source", json_string(source));
+    json_put_new(body, "source", json_string(source));
     const char *target = arena_printf(arena, "/internal/functions/%s", name);
     if (cli_ask(arena, "functions", "PUT", target, body, &status, &answer))
         return 1;

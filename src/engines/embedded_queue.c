@@ -546,7 +546,7 @@ static int embedded_depths(struct queue *base, struct arena *arena, json_t **ret
     for (unsigned i = 0; i < rows.count; i++) {
         int64_t stored = rows_integer(&rows, i, 1), claimed = claimed_now(queue, rows_text(&rows, i, 0));
         claimed = claimed < stored ? claimed : stored;
-        json_array_append(list, json_make(arena, "{s:s, s:I, s:I, s:I, s:I}", "name", rows_text(&rows, i, 0), "ready",
+        json_add(list, json_make(arena, "{s:s, s:I, s:I, s:I, s:I}", "name", rows_text(&rows, i, 0), "ready",
                                           (json_int_t)(stored - claimed), "unacknowledged", (json_int_t)claimed, "retrying",
                                           (json_int_t)rows_integer(&rows, i, 2), "dead", (json_int_t)rows_integer(&rows, i, 3)));
     }

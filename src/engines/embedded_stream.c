@@ -511,14 +511,18 @@ static int embedded_lags(struct stream *base, struct arena *arena, json_t **ret_
 {
     struct embedded_stream *stream = (struct embedded_stream *)base;
     json_t *list = json_make(arena, "[]");
+    bool failed = false; /* no jump while the lock is held */
     pthread_mutex_lock(&stream->lock);
     for (const struct reader *reader = stream->readers; reader; reader = reader->next)
         for (unsigned i = 0; i < reader->topic_count && reader->topics[i]; i++) {
             int64_t end = atomic_load(&reader->topics[i]->end), position = atomic_load(&reader->position[i]);
-            json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I}", "topic", reader->names[i], "group", reader->group, "lag",
-                                                  (json_int_t)(end > position ? end - position : 0), "end", (json_int_t)end));
+            json_t *lag = json_pack("{s:s, s:s, s:I, s:I}", "topic", reader->names[i], "group", reader->group, "lag",
+                                    (json_int_t)(end > position ? end - position : 0), "end", (json_int_t)end);
+            failed |= json_array_append_new(list, lag) != 0;
         }
     pthread_mutex_unlock(&stream->lock);
+    if (failed)
+        return -ENOMEM;
     *ret_list = list;
     return 0;
 }

@@ -390,7 +390,7 @@ FIBER_FN int kafka_consumer_lags(struct kafka_consumer *consumer, struct arena *
     int result = waited ? -EAGAIN : consumer->lags_result;
     pthread_mutex_unlock(&consumer->lock);
     for (unsigned i = 0; !result && i < consumer->topic_count; i++)
-        json_array_append(list, json_make(arena, "{s:s, s:s, s:I, s:I}", "topic", consumer->topics[i], "group", consumer->wanted.group, "lag",
+        json_add(list, json_make(arena, "{s:s, s:s, s:I, s:I}", "topic", consumer->topics[i], "group", consumer->wanted.group, "lag",
                                           (json_int_t)consumer->lags[i].lag, "end", (json_int_t)consumer->lags[i].end));
     return result;
 }

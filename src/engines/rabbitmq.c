@@ -178,7 +178,7 @@ static FIBER_FN int port_depths(struct queue *base, struct arena *arena, json_t 
             return error;
         for (unsigned k = 2; k < n; k++)
             retrying += counts[k];
-        json_array_append(list, json_make(arena, "{s:s, s:I, s:I, s:I, s:I}", "name", names[i], "ready", (json_int_t)counts[0], "unacknowledged",
+        json_add(list, json_make(arena, "{s:s, s:I, s:I, s:I, s:I}", "name", names[i], "ready", (json_int_t)counts[0], "unacknowledged",
                                           (json_int_t)rabbitmq_consumers_held(queue->consumers, names[i]), "retrying", (json_int_t)retrying,
                                           "dead", (json_int_t)counts[1]));
     }

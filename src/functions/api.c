@@ -40,8 +40,8 @@ const char *functions_api_name(struct http_request *request, struct http_respons
 
 static json_t *tree_of(struct arena *arena, const char *text)
 {
-    json_t *tree = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
-    return json_keep(arena, tree ? tree : json_null());
+    json_t *tree;
+    return text && json_parse(arena, text_of(text), &tree, NULL) == 0 ? tree : json_null();
 }
 
 static json_t *time_of(struct arena *arena, int64_t wall_ms)
@@ -60,9 +60,9 @@ static json_t *show_function(struct arena *arena, const struct stored_version *v
                                version->builtin, "created_at", time_of(arena, version->function_created_ms), "updated_at",
                                time_of(arena, version->function_updated_ms));
     if (admin) {
-        json_object_set(object, "settings", tree_of(arena, version->settings));
+        json_put(object, "settings", tree_of(arena, version->settings));
         if (version->source)
-            json_object_set_new(object, "source", json_string(version->source));
+            json_put_new(object, "source", json_string(version->source));
     }
     return object;
 }
@@ -93,7 +93,7 @@ FIBER_FN void functions_api_list(void *context, struct http_request *request, st
     unsigned shown = list.count > (unsigned)page.limit ? (unsigned)page.limit : list.count;
     for (unsigned i = 0; i < shown; i++)
         if (may_see(request, &list.at[i]))
-            json_array_append(data, show_function(request->arena, &list.at[i], is_admin(request)));
+            json_add(data, show_function(request->arena, &list.at[i], is_admin(request)));
     const char *next = list.count > shown ? list.at[shown - 1].name : NULL;
     respond_json(response, 200, json_make(request->arena, "{s:O, s:s?}", "data", data, "next_cursor", next));
 }
@@ -431,7 +431,7 @@ FIBER_FN void functions_api_versions(void *context, struct http_request *request
     json_t *data = json_keep(request->arena, json_array());
     unsigned shown = list.count > (unsigned)page.limit ? (unsigned)page.limit : list.count;
     for (unsigned i = 0; i < shown; i++)
-        json_array_append(data, show_version(request->arena, &list.at[i]));
+        json_add(data, show_version(request->arena, &list.at[i]));
     const char *next =
         list.count > shown ? arena_printf(request->arena, "%lld", (long long)list.at[shown - 1].number) : NULL;
     respond_json(response, 200, json_make(request->arena, "{s:O, s:s?}", "data", data, "next_cursor", next));
@@ -474,7 +474,7 @@ FIBER_FN void functions_api_logs(void *context, struct http_request *request, st
     json_t *data = json_keep(request->arena, json_array());
     unsigned shown = count > (unsigned)page.limit ? (unsigned)page.limit : count;
     for (unsigned i = 0; i < shown; i++)
-        json_array_append(data, show_log(request->arena, &list[i]));
+        json_add(data, show_log(request->arena, &list[i]));
     respond_json(response, 200,
                  json_make(request->arena, "{s:O, s:s?}", "data", data, "next_cursor", count > shown ? list[shown - 1].id : NULL));
 }

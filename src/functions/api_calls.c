@@ -259,8 +259,8 @@ FIBER_FN void functions_api_invoke_internal(void *context, struct http_request *
 
 static json_t *tree_of(struct arena *arena, const char *text)
 {
-    json_t *tree = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
-    return json_keep(arena, tree ? tree : json_null());
+    json_t *tree;
+    return text && json_parse(arena, text_of(text), &tree, NULL) == 0 ? tree : json_null();
 }
 
 static json_t *show_invocation(struct arena *arena, const struct stored_invocation *invocation)
@@ -269,8 +269,8 @@ static json_t *show_invocation(struct arena *arena, const struct stored_invocati
                                tree_of(arena, invocation->result), "error", tree_of(arena, invocation->error), "logs",
                                invocation->logs ? tree_of(arena, invocation->logs) : json_keep(arena, json_array()));
     bool known = invocation->finished && invocation->version;
-    json_object_set_new(object, "duration_ms", known ? json_real((double)invocation->duration_us / 1000) : json_null());
-    json_object_set_new(object, "version", known ? json_integer(invocation->version) : json_null());
+    json_put_new(object, "duration_ms", known ? json_real((double)invocation->duration_us / 1000) : json_null());
+    json_put_new(object, "version", known ? json_integer(invocation->version) : json_null());
     return object;
 }
 

@@ -50,7 +50,7 @@ static void add_log(struct call_outcome *outcome, const struct link_message *mes
 {
     json_t *line = json_stringn(message->fields[1].at, message->fields[1].size);
     if (line)
-        json_array_append_new(outcome->logs, line);
+        json_add_new(outcome->logs, line);
 }
 
 /* What the function said of its failure. */

@@ -155,7 +155,7 @@ static void add_function(void *arg, struct pool_entry *entry)
     struct pool_counts counts = pool_counts_of(entry);
     struct telemetry_sums sums = telemetry_of(entry);
     if (version && (sums.calls || counts.processes) && json_array_size(survey->list) < SURVEY_MAX)
-        json_array_append(survey->list,
+        json_add(survey->list,
                           json_make(survey->arena, "{s:s, s:I, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I}", "name", pool_name(entry), "version",
                                     (json_int_t)version->number, "processes", (int)counts.processes, "busy", (int)counts.busy, "waiting",
                                     (int)counts.waiting, "run_us", (json_int_t)counts.run_us, "calls", (json_int_t)sums.calls, "errors",
@@ -170,11 +170,11 @@ static FIBER_FN void status(void *context, struct arena *arena, json_t *object)
     char missing[256];
     pool_each(add_function, &survey);
     host_missing_walls(missing, sizeof(missing));
-    json_object_set(object, "functions", survey.list);
-    json_object_set_new(object, "function_count", json_integer(survey.count));
-    json_object_set_new(object, "processes", json_integer(pool_processes()));
-    json_object_set_new(object, "host", json_string(host_is_up() ? "up" : "away"));
-    json_object_set_new(object, "walls_missing", json_string(host_is_up() ? missing : ""));
+    json_put(object, "functions", survey.list);
+    json_put_new(object, "function_count", json_integer(survey.count));
+    json_put_new(object, "processes", json_integer(pool_processes()));
+    json_put_new(object, "host", json_string(host_is_up() ? "up" : "away"));
+    json_put_new(object, "walls_missing", json_string(host_is_up() ? missing : ""));
 }
 
 const struct service functions_service = {

@@ -171,7 +171,9 @@ static int count_revision(struct transaction *tx)
 static int replace_triggers(struct transaction *tx, const struct stored_version *version)
 {
     int error = sql_run(tx, "DELETE FROM function_triggers WHERE name = ?1", "t", version->name);
-    json_t *triggers = error < 0 ? NULL : json_loads(version->triggers, 0, NULL), *trigger;
+    json_t *triggers = NULL, *trigger;
+    if (error >= 0)
+        error = json_parse(transaction_arena(tx), text_of(version->triggers), &triggers, NULL);
     size_t index;
     json_array_foreach(triggers, index, trigger)
     {
@@ -179,7 +181,6 @@ static int replace_triggers(struct transaction *tx, const struct stored_version 
             error = sql_run(tx, "INSERT INTO function_triggers (name, position, trigger) VALUES (?1, ?2, ?3)", "tit", version->name,
                             (int64_t)index, json_string_value(trigger));
     }
-    json_decref(triggers);
     return error < 0 ? error : 0;
 }
 

@@ -297,6 +297,8 @@ static void on_message(void *unused, const char *channel, struct text message)
     if (said && session_ended_decode(said, &ended) == 0) {
         take_number(ended.number);
         heard(ended.session_id);
+    } else {
+        must_ask = true; /* not understood, or no memory for it */
     }
     json_decref(said);
     if (must_ask && background)

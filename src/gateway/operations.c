@@ -122,7 +122,7 @@ FIBER_FN void operations_dead_letters(void *context, struct http_request *reques
         }
         if (best < 0)
             break;
-        json_array_append(data, newest);
+        json_add(data, newest);
         page.taken[best]++;
     }
     respond_json(response, 200, json_make(arena, "{s:O, s:s?}", "data", data, "next_cursor", next_cursor(arena, &page)));

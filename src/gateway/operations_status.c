@@ -62,9 +62,9 @@ static json_t *instance_of(struct arena *arena, const char *service, const json_
     if (!address)
         json_object_del(shown, "address");
     if (json_is_object(said))
-        json_object_set(shown, "uptime_s", json_object_get(said, "uptime_s"));
+        json_put(shown, "uptime_s", json_object_get(said, "uptime_s"));
     if (json_object_get(instance, "in_flight"))
-        json_object_set(shown, "in_flight", json_object_get(instance, "in_flight"));
+        json_put(shown, "in_flight", json_object_get(instance, "in_flight"));
     return shown;
 }
 
@@ -79,16 +79,16 @@ static void add_missing(json_t *list, const json_t *said)
         json_array_foreach(list, i, known)
             new = new && strcmp(json_string_value(known), name) != 0;
         if (new)
-            json_array_append_new(list, json_string(name));
+            json_add_new(list, json_string(name));
     }
 }
 
 static void set_rates(json_t *object, struct recent_rates rates)
 {
-    json_object_set_new(object, "requests_per_second", json_real(rates.per_second));
-    json_object_set_new(object, "errors_per_second", json_real(rates.failed_per_second));
+    json_put_new(object, "requests_per_second", json_real(rates.per_second));
+    json_put_new(object, "errors_per_second", json_real(rates.failed_per_second));
     if (rates.p99_ms >= 0)
-        json_object_set_new(object, "p99_ms", json_real(rates.p99_ms));
+        json_put_new(object, "p99_ms", json_real(rates.p99_ms));
 }
 
 /* Rates of instances add up; of their 99th percentiles the worst is said. */
@@ -119,7 +119,7 @@ static json_t *service_of(struct arena *arena, const char *service, const json_t
     size_t i;
     json_array_foreach(answers, i, instance) {
         const json_t *said = json_object_get(instance, "said");
-        json_array_append(instances, instance_of(arena, service, instance));
+        json_add(instances, instance_of(arena, service, instance));
         if (!json_is_object(said))
             continue;
         answering++;
@@ -154,7 +154,7 @@ static void add_group(void *arg, const char *name, struct recent_rates rates)
     struct list *groups = arg;
     json_t *object = json_make(groups->arena, "{s:s}", "prefix", arena_printf(groups->arena, "/api/v1/%s", name));
     set_rates(object, rates);
-    json_array_append(groups->array, object);
+    json_add(groups->array, object);
 }
 
 /* ---- engines ---- */
@@ -190,7 +190,7 @@ static json_t *engines_of(struct arena *arena, const struct answers *answers)
         size_t k;
         json_array_foreach(missing, k, name)
             away |= strcmp(json_string_value(name), ports[i]) == 0;
-        json_array_append(list, json_make(arena, "{s:s, s:s, s:s}", "port", ports[i], "adapter", adapter_of(ports[i]), "state",
+        json_add(list, json_make(arena, "{s:s, s:s, s:s}", "port", ports[i], "adapter", adapter_of(ports[i]), "state",
                                           away ? "down" : "up"));
     }
     return list;
@@ -218,7 +218,7 @@ static void add_queues(void *arg, const json_t *said)
         const char *name = json_get_string(queue, "name");
         if (!name || find_by(queues->array, "name", name))
             continue;
-        json_array_append(queues->array, json_make(queues->arena, "{s:s, s:I, s:I, s:I, s:f, s:f}", "name", name, "depth",
+        json_add(queues->array, json_make(queues->arena, "{s:s, s:I, s:I, s:I, s:f, s:f}", "name", name, "depth",
                                                    (json_int_t)(json_get_integer(queue, "ready") + json_get_integer(queue, "retrying")),
                                                    "in_flight", (json_int_t)json_get_integer(queue, "unacknowledged"), "dead",
                                                    (json_int_t)json_get_integer(queue, "dead"), "published_per_second", 0.0,
@@ -238,11 +238,11 @@ static void add_topics(void *arg, const json_t *said)
         json_t *topic = find_by(topics->array, "name", name);
         if (!topic) {
             topic = json_make(topics->arena, "{s:s, s:f, s:[]}", "name", name, "published_per_second", 0.0, "consumers");
-            json_array_append(topics->array, topic);
+            json_add(topics->array, topic);
         }
         json_t *consumers = json_object_get(topic, "consumers");
         if (!find_by(consumers, "group", group))
-            json_array_append(consumers, json_make(topics->arena, "{s:s, s:I}", "group", group, "lag",
+            json_add(consumers, json_make(topics->arena, "{s:s, s:I}", "group", group, "lag",
                                                    (json_int_t)json_get_integer(lag, "lag")));
     }
 }
@@ -253,7 +253,7 @@ static void add_speed(json_t *list, const json_t *speeds, const char *member)
     json_t *item;
     json_array_foreach(list, i, item) {
         double speed = json_number_value(json_object_get(speeds, json_get_string(item, "name")));
-        json_object_set_new(item, member, json_real(json_number_value(json_object_get(item, member)) + speed));
+        json_put_new(item, member, json_real(json_number_value(json_object_get(item, member)) + speed));
     }
 }
 
@@ -269,7 +269,7 @@ static void add_speeds(void *arg, const json_t *said)
     const char *process = json_get_string(said, "process");
     if (!process || json_object_get(to->seen, process))
         return;
-    json_object_set_new(to->seen, process, json_true());
+    json_put_new(to->seen, process, json_true());
     add_speed(to->queues, json_object_get(said, "published"), "published_per_second");
     add_speed(to->queues, json_object_get(said, "handled"), "handled_per_second");
     add_speed(to->topics, json_object_get(said, "streamed"), "published_per_second");
@@ -289,7 +289,7 @@ static void add_backlog(void *arg, const json_t *said)
     json_t *outbox = json_object_get(said, "outbox");
     const char *service = json_get_string(outbox, "service");
     if (service && !find_by(sums->outbox.array, "service", service)) {
-        json_array_append(sums->outbox.array, outbox);
+        json_add(sums->outbox.array, outbox);
         sums->dead += json_get_integer(said, "dead_letters");
     }
     sums->websockets += json_get_integer(said, "websockets");
@@ -313,12 +313,12 @@ FIBER_FN void operations_status(void *context, struct http_request *request, str
     struct recent_rates rates = recent_read(recent_get(RECENT_SERVICE, "gateway"));
     json_t *list = json_make(arena, "[]");
     char at[TIME_TEXT_SIZE];
-    json_array_append(list, gateway_of(arena, &own, rates));
+    json_add(list, gateway_of(arena, &own, rates));
     for (unsigned i = 0; i < OPERATIONS_SERVICES; i++) {
         if (!operations_has(operations_services[i]))
             continue;
         answers.of[i] = ask_instances(arena, operations_services[i]);
-        json_array_append(list, service_of(arena, operations_services[i], answers.of[i]));
+        json_add(list, service_of(arena, operations_services[i], answers.of[i]));
     }
     recent_each(RECENT_ROUTES, add_group, &groups);
     each_said(&answers, add_queues, &queues);

@@ -34,7 +34,7 @@ static json_t *make(struct http_response *response, int status, const char *name
     json_t *body = json_make(arena, "{s:s, s:s, s:i, s:s}", "type", arena_printf(arena, "/problems/%s", name), "title",
                              title_of(arena, name), "status", status, "detail", detail);
     if (fiber_self() && fiber_trace())
-        json_object_set_new(body, "request_id", json_string(fiber_trace()->request_id));
+        json_put_new(body, "request_id", json_string(fiber_trace()->request_id));
     return body;
 }
 
@@ -53,8 +53,7 @@ void problem_member(struct http_response *response, const char *key, json_t *val
     int error = json_parse(response->arena, response->body, &body, NULL);
     assert(!error);
     (void)error;
-    if (json_object_set_new(body, key, value))
-        memory_short();
+    json_put_new(body, key, value);
     answer(response, response->status, body);
 }
 
@@ -67,8 +66,7 @@ void problem_errors_add(struct problem_errors *errors, const char *pointer, cons
     char *words = arena_vprintf(errors->arena, detail, arguments);
     va_end(arguments);
     json_t *item = json_make(errors->arena, "{s:s, s:s}", "pointer", pointer, "detail", words);
-    if (json_array_append(errors->list, item))
-        memory_short();
+    json_add(errors->list, item);
 }
 
 bool problem_errors_answer(struct problem_errors *errors, struct http_response *response)
@@ -76,8 +74,7 @@ bool problem_errors_answer(struct problem_errors *errors, struct http_response *
     if (!errors->list)
         return false;
     json_t *body = make(response, 422, "invalid", "Some fields are not valid.");
-    if (json_object_set(body, "errors", errors->list))
-        memory_short();
+    json_put(body, "errors", errors->list);
     answer(response, 422, body);
     return true;
 }

@@ -39,8 +39,8 @@ static json_t *item_of(struct arena *arena, const char *service, const struct ro
     if (json_parse(arena, rows->cells[row * rows->columns + 6], &event, NULL) < 0 || !json_is_object(event))
         event = json_make(arena, "s", rows_text(rows, row, 6));
     time_print(rows_integer(rows, row, 7), time);
-    json_object_set(item, "event", event);
-    json_object_set_new(item, "created_at", json_string(time));
+    json_put(item, "event", event);
+    json_put_new(item, "created_at", json_string(time));
     return item;
 }
 
@@ -62,7 +62,7 @@ void dead_letters_list(void *context, struct http_request *request, struct http_
     unsigned limit = (unsigned)listing.page.limit, shown = listing.rows.count < limit ? listing.rows.count : limit;
     json_t *data = json_make(request->arena, "[]");
     for (unsigned i = 0; i < shown; i++)
-        json_array_append(data, item_of(request->arena, letters->service, &listing.rows, i));
+        json_add(data, item_of(request->arena, letters->service, &listing.rows, i));
     const char *next = listing.rows.count > shown ? rows_text(&listing.rows, shown - 1, 0) : NULL;
     respond_json(response, 200, json_make(request->arena, "{s:O, s:s?}", "data", data, "next_cursor", next));
 }

@@ -76,7 +76,7 @@ static FIBER_FN void list(void *context, struct http_request *request, struct ht
     }
     json_t *data = json_make(request->arena, "[]");
     for (int i = 0; i < count; i++)
-        json_array_append(data, rows[i].json);
+        json_add(data, rows[i].json);
     const char *next = NULL;
     if (count == wanted.limit)
         next = arena_printf(request->arena, "%c%" PRId64, wanted.descending ? 'b' : 'a', rows[count - 1].seq);

@@ -79,7 +79,7 @@ static json_t *data_of(struct arena *arena, const json_t *data)
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
         json_t *value = json_object_get(data, names[i]);
         if (value)
-            json_object_set(kept, names[i], value);
+            json_put(kept, names[i], value);
     }
     return json_object_size(kept) ? kept : NULL;
 }

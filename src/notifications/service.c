@@ -32,7 +32,7 @@ static FIBER_FN void status(void *context, struct arena *arena, json_t *object)
 {
     (void)context;
     (void)arena;
-    json_object_set_new(object, "websockets", json_integer(hub_count()));
+    json_put_new(object, "websockets", json_integer(hub_count()));
 }
 
 const struct service notifications_service = {

@@ -21,8 +21,7 @@ static json_t *question(struct arena *arena, const struct line *lines, unsigned 
     for (unsigned i = 0; i < count; i++) {
         json_t *item = json_make(arena, "{s:s, s:I, s:I}", "sku", lines[i].sku, "unit_price", (json_int_t)lines[i].unit_price_minor,
                                  "quantity", (json_int_t)lines[i].quantity);
-        if (json_array_append(items, item))
-            memory_short();
+        json_add(items, item);
     }
     return json_make(arena, "{s:O, s:s}", "items", items, "currency", lines[0].currency);
 }

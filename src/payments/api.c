@@ -85,8 +85,7 @@ static void respond_list(struct http_request *request, struct http_response *res
 {
     json_t *data = json_make(request->arena, "[]");
     for (unsigned i = 0; i < read->count && i < limit; i++)
-        if (json_array_append(data, show(request->arena, &read->list[i], read->list[i].status)))
-            memory_short();
+        json_add(data, show(request->arena, &read->list[i], read->list[i].status));
     const char *next = read->count > limit ? read->list[limit - 1].id : NULL;
     respond_json(response, 200, json_make(request->arena, "{s:O, s:s?}", "data", data, "next_cursor", next));
 }
@@ -184,10 +183,10 @@ static bool sum_up(struct arena *arena, const struct rows *rows, json_t *sums, j
         for (; i < rows->count && strcmp(rows_text(rows, i, 1), currency) == 0; i++) {
             int64_t balance = rows_integer(rows, i, 2);
             sum += balance;
-            json_array_append(accounts, json_make(arena, "{s:s, s:s, s:I}", "account", rows_text(rows, i, 0), "currency", currency,
+            json_add(accounts, json_make(arena, "{s:s, s:s, s:I}", "account", rows_text(rows, i, 0), "currency", currency,
                                                   "balance", (json_int_t)balance));
         }
-        json_array_append(sums, json_make(arena, "{s:s, s:I}", "currency", currency, "sum", (json_int_t)sum));
+        json_add(sums, json_make(arena, "{s:s, s:I}", "currency", currency, "sum", (json_int_t)sum));
         zero &= sum == 0;
     }
     return zero;

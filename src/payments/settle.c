@@ -60,8 +60,8 @@ static int announce(struct transaction *tx, const char *type, const struct payme
     json_t *data = json_make(arena, "{s:s, s:s, s:s, s:I, s:s, s:s*}", "payment_id", payment->id, "order_id", payment->order_id,
                              "user_id", payment->user_id, "amount", (json_int_t)amount_minor, "currency", payment->currency,
                              "failure_code", payment->failure_code);
-    if (is_refund && json_object_set_new(data, "refunded_amount", json_integer(payment->settled_minor)))
-        return -ENOMEM;
+    if (is_refund)
+        json_put_new(data, "refunded_amount", json_integer(payment->settled_minor));
     struct outbox_entry entry = {
         .kind = OUTBOX_STREAM,
         .destination = TOPIC_PAYMENTS,

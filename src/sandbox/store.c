@@ -235,7 +235,7 @@ static int list_body(struct transaction *tx, void *arg)
         return error;
     work->list = json_make(transaction_arena(tx), "[]");
     for (unsigned row = 0; row < rows.count; row++)
-        json_array_append(work->list, charge_json(transaction_arena(tx), &rows, row));
+        json_add(work->list, charge_json(transaction_arena(tx), &rows, row));
     return 0;
 }
 

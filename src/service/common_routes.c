@@ -42,10 +42,10 @@ static FIBER_FN void add_messages(struct running_service *entry, struct arena *a
     if (!entry->service->has_outbox || !database_is_up(entry->engines.database))
         return;
     if (outbox_backlog(entry->engines.database, &rows, &oldest_ms) == 0)
-        json_object_set(object, "outbox", json_make(arena, "{s:s, s:I, s:I}", "service", entry->service->name, "backlog", (json_int_t)rows,
+        json_put(object, "outbox", json_make(arena, "{s:s, s:I, s:I}", "service", entry->service->name, "backlog", (json_int_t)rows,
                                                     "oldest_ms", (json_int_t)oldest_ms));
     if (database_scan(entry->engines.database, count_dead, &dead) == 0)
-        json_object_set_new(object, "dead_letters", json_integer(dead));
+        json_put_new(object, "dead_letters", json_integer(dead));
 }
 
 /* Queues and topics belong to no one service: each process tells what it sees, and whoever asks takes one of each name. */
@@ -53,10 +53,10 @@ static FIBER_FN void add_engines(struct running_service *entry, struct arena *ar
 {
     json_t *queues = NULL, *topics = NULL;
     if (entry->engines.queue && queue_is_up(entry->engines.queue) && queue_depths(entry->engines.queue, arena, &queues) == 0)
-        json_object_set(object, "queues", queues);
+        json_put(object, "queues", queues);
     if (entry->engines.stream && stream_is_up(entry->engines.stream) && stream_lags(entry->engines.stream, arena, &topics) == 0)
-        json_object_set(object, "lags", topics);
-    json_object_set(object, "engines", health_engines(arena));
+        json_put(object, "lags", topics);
+    json_put(object, "engines", health_engines(arena));
 }
 
 /* ---- what happened lately ---- */
@@ -69,7 +69,7 @@ struct named_rates {
 static void add_rate(void *arg, const char *name, struct recent_rates rates)
 {
     struct named_rates *to = arg;
-    json_object_set(to->object, name, json_make(to->arena, "f", rates.per_second));
+    json_put(to->object, name, json_make(to->arena, "f", rates.per_second));
 }
 
 static json_t *rates_by_name(struct arena *arena, enum recent_kind kind)
@@ -92,12 +92,12 @@ static void add_rates(struct running_service *entry, struct arena *arena, json_t
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, name_process);
     struct recent_rates own = recent_read(entry->recent);
-    json_object_set_new(object, "process", json_string(process_name));
-    json_object_set(object, "rates", json_make(arena, "{s:f, s:f, s:f}", "requests", own.per_second, "errors", own.failed_per_second,
+    json_put_new(object, "process", json_string(process_name));
+    json_put(object, "rates", json_make(arena, "{s:f, s:f, s:f}", "requests", own.per_second, "errors", own.failed_per_second,
                                                "p99_ms", own.p99_ms));
-    json_object_set(object, "published", rates_by_name(arena, RECENT_QUEUE_PUBLISHED));
-    json_object_set(object, "handled", rates_by_name(arena, RECENT_QUEUE_HANDLED));
-    json_object_set(object, "streamed", rates_by_name(arena, RECENT_TOPIC_PUBLISHED));
+    json_put(object, "published", rates_by_name(arena, RECENT_QUEUE_PUBLISHED));
+    json_put(object, "handled", rates_by_name(arena, RECENT_QUEUE_HANDLED));
+    json_put(object, "streamed", rates_by_name(arena, RECENT_TOPIC_PUBLISHED));
 }
 
 static FIBER_FN void status(void *context, struct http_request *request, struct http_response *response)

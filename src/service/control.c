@@ -230,7 +230,7 @@ int control_ask(struct arena *arena, const char *service, const char *method, co
         return fd;
     json_t *said = json_make(arena, "{s:s, s:s, s:s}", "service", service, "method", method, "target", target);
     if (body)
-        json_object_set(said, "body", (json_t *)body);
+        json_put(said, "body", (json_t *)body);
     size_t size;
     char *line = json_print(arena, said, &size);
     line = arena_printf(arena, "%s\n", line);

@@ -43,7 +43,7 @@ json_t *health_engines(struct arena *arena)
 {
     json_t *object = json_make(arena, "{}");
     for (unsigned i = 0; i < watched_count; i++)
-        json_object_set_new(object, watched[i].name, json_string(watched[i].is_up(watched[i].arg) ? "up" : "away"));
+        json_put_new(object, watched[i].name, json_string(watched[i].is_up(watched[i].arg) ? "up" : "away"));
     return object;
 }
 
@@ -68,10 +68,10 @@ static void answer_ready(struct http_response *response)
             continue;
         database_away |= watched[i].is_database;
         if (!contains(missing, watched[i].name))
-            json_array_append_new(missing, json_string(watched[i].name));
+            json_add_new(missing, json_string(watched[i].name));
     }
     for (unsigned i = 0; i < notes_count; i++)
-        json_array_append_new(said, json_string(notes[i]));
+        json_add_new(said, json_string(notes[i]));
     const char *status = is_draining ? "draining" : database_away ? "unavailable" : json_array_size(missing) ? "degraded" : "ok";
     json_t *body = json_make(arena, "{s:s, s:O, s:O}", "status", status, "missing", missing, "notes", said);
     respond_json(response, is_draining || database_away ? 503 : 200, body);

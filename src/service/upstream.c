@@ -478,7 +478,7 @@ FIBER_FN json_t *upstream_ask_each(struct upstream *upstream, struct arena *aren
         int64_t before = fiber_narrow_deadline(each_ms);
         json_t *said = out ? NULL : ask_instance(upstream, instance, arena, target);
         fiber_set_deadline(before);
-        json_array_append(list, json_make(arena, "{s:s, s:b, s:i, s:O?}", "address", instance->address, "healthy", !out, "in_flight",
+        json_add(list, json_make(arena, "{s:s, s:b, s:i, s:O?}", "address", instance->address, "healthy", !out, "in_flight",
                                           get(instance->in_flight), "said", said));
     }
     return list;

@@ -190,6 +190,6 @@ json_t *key_ring_published(struct key_ring *ring, struct arena *arena)
     json_t *list = json_make(arena, "[]");
     for (unsigned i = 0; i < view.count; i++)
         if (key_is_published(view.signs_from_wall_ms, view.count, i, now, life))
-            json_array_append(list, signing_key_jwk(arena, view.keys[i]->key));
+            json_add(list, signing_key_jwk(arena, view.keys[i]->key));
     return json_make(arena, "{s:O}", "keys", list);
 }

@@ -66,7 +66,7 @@ static int endings_body(struct transaction *tx, void *arg)
     work->last = rows_integer(&counter, 0, 0);
     for (unsigned i = 0; i < rows.count; i++) {
         struct session_ended ended = {rows_integer(&rows, i, 0), rows_text(&rows, i, 1), rows_text(&rows, i, 2)};
-        json_array_append(work->list, session_ended_encode(arena, &ended));
+        json_add(work->list, session_ended_encode(arena, &ended));
     }
     return 0;
 }
@@ -278,7 +278,7 @@ static int sessions_body(struct transaction *tx, void *arg)
         return error;
     work->list = json_make(transaction_arena(tx), "[]");
     for (unsigned i = 0; i < rows.count; i++)
-        json_array_append(work->list, session_json(transaction_arena(tx), &rows, i, work->current));
+        json_add(work->list, session_json(transaction_arena(tx), &rows, i, work->current));
     return 0;
 }
 

@@ -172,7 +172,7 @@ static int list_body(struct transaction *tx, void *arg)
     work->list = json_make(arena, "[]");
     for (unsigned i = 0; i < rows.count; i++) {
         struct user user = user_of(&rows, i);
-        json_array_append(work->list, user_json(arena, &user));
+        json_add(work->list, user_json(arena, &user));
     }
     return 0;
 }

@@ -1,9 +1,10 @@
 /*
  * Preloaded into Purser by tests/faults: lets the n-th call of one kind fail, once, and all others pass. Counted are the calls that our own
- * executable makes for memory, and those that it and libuv make on sockets; libraries' own memory is their own matter.
+ * executable makes for memory, those that it and libuv make on sockets, and SQLite's for its files; libraries' own memory is their own matter.
  *
- *   PURSER_FAULT=memory:17     the kind (memory, read, write, connect) and n
- *   PURSER_FAULT_LOG=FILE      at the end, "kind count" lines go there
+ *   PURSER_FAULT=memory:17     the kind (see `names`) and n
+ *   PURSER_FAULT=memory@f00    the first call of the kind at a place, which is the hash of the callers
+ *   PURSER_FAULT_LOG=FILE      at the end, "kind count" and "kind@place" lines go there
  *
  * Built twice: FAULTS_MEMORY also replaces the heap's functions, which a sanitizer does not allow.
  */
@@ -23,22 +24,29 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum kind { MEMORY, READ, WRITE, CONNECT, KINDS };
+enum kind { MEMORY, READ, WRITE, CONNECT, FILE_WRITE, SYNC, KINDS };
 
-static const char *const names[KINDS] = {"memory", "read", "write", "connect"};
+static const char *const names[KINDS] = {"memory", "read", "write", "connect", "file", "sync"};
 static atomic_long counts[KINDS];
 static long fail_at[KINDS];
+static uint64_t fail_place[KINDS];
 static bool ready;
+static bool by_place; /* callers matter: looked at for each call */
+static _Thread_local bool looking __attribute__((tls_model("initial-exec")));
 
-/* Where code of the executable and of libuv lies. */
+/* Places seen, in an open table. */
+#define PLACES 16384
+static _Atomic uint64_t places[KINDS][PLACES];
+
+/* Where code of the executable, of libuv and of SQLite lies. */
 static struct {
     uintptr_t from, to;
-} own[2];
+} own[3];
 static uintptr_t base; /* of the executable */
 
 static int note_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
-    int place = !info->dlpi_name[0] ? 0 : strstr(info->dlpi_name, "libuv.so") ? 1 : -1;
+    int place = !info->dlpi_name[0] ? 0 : strstr(info->dlpi_name, "libuv.so") ? 1 : strstr(info->dlpi_name, "libsqlite3.so") ? 2 : -1;
     (void)size;
     (void)arg;
     if (place == 0)
@@ -61,21 +69,18 @@ __attribute__((constructor)) static void begin(void)
         size_t size = strlen(names[i]);
         if (strncmp(order, names[i], size) == 0 && order[size] == ':')
             fail_at[i] = strtol(order + size + 1, NULL, 10);
+        if (strncmp(order, names[i], size) == 0 && order[size] == '@')
+            fail_place[i] = strtoull(order + size + 1, NULL, 16);
+        by_place |= fail_place[i] != 0;
     }
+    by_place |= getenv("PURSER_FAULT_LOG") != NULL;
     ready = true;
 }
 
-__attribute__((destructor)) static void end(void)
+static void say(int fd, const char *line, int size)
 {
-    const char *path = getenv("PURSER_FAULT_LOG");
-    char line[64];
-    int fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND, 0600) : -1;
-    ready = false;
-    for (int i = 0; fd >= 0 && i < KINDS; i++) {
-        int size = snprintf(line, sizeof line, "%s %ld\n", names[i], atomic_load(&counts[i]));
-        if (write(fd, line, (size_t)size) != size)
-            break;
-    }
+    if (write(fd, line, (size_t)size) != size)
+        _exit(3);
 }
 
 static bool is_within(const void *caller, int place)
@@ -97,14 +102,62 @@ static void say_where(enum kind kind)
     ready = true;
 }
 
+/* FNV-1a over the callers that are ours. */
+static uint64_t place_of_callers(void)
+{
+    void *frames[40];
+    uint64_t hash = 0xcbf29ce484222325u;
+    int count = backtrace(frames, 40);
+    for (int i = 2; i < count; i++)
+        if (is_within(frames[i], 0))
+            hash = (hash ^ ((uintptr_t)frames[i] - base)) * 0x100000001b3u;
+    return hash | 1;
+}
+
+/* Whether it was not there. */
+static bool note_place(enum kind kind, uint64_t place)
+{
+    for (unsigned i = 0; i < PLACES; i++) {
+        uint64_t empty = 0, index = (place + i) % PLACES;
+        if (atomic_compare_exchange_strong(&places[kind][index], &empty, place))
+            return true;
+        if (empty == place)
+            return false;
+    }
+    return false;
+}
+
+static bool fails_here(enum kind kind)
+{
+    looking = true;
+    uint64_t place = place_of_callers();
+    looking = false;
+    return note_place(kind, place) && place == fail_place[kind];
+}
+
 static bool fails(enum kind kind, const void *caller)
 {
-    if (!ready || !(is_within(caller, 0) || (kind != MEMORY && is_within(caller, 1))))
+    if (!ready || looking || !(is_within(caller, 0) || is_within(caller, kind == FILE_WRITE || kind == SYNC ? 2 : kind == MEMORY ? 0 : 1)))
         return false;
-    if (atomic_fetch_add(&counts[kind], 1) + 1 != fail_at[kind])
+    bool here = by_place && fails_here(kind);
+    if (atomic_fetch_add(&counts[kind], 1) + 1 != fail_at[kind] && !here)
         return false;
     say_where(kind);
     return true;
+}
+
+__attribute__((destructor)) static void end(void)
+{
+    const char *path = getenv("PURSER_FAULT_LOG");
+    char line[64];
+    int fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND, 0600) : -1;
+    ready = false;
+    for (int i = 0; fd >= 0 && i < KINDS; i++) {
+        say(fd, line, snprintf(line, sizeof line, "%s %ld\n", names[i], atomic_load(&counts[i])));
+        for (unsigned k = 0; k < PLACES; k++)
+            if (places[i][k])
+                say(fd, line, snprintf(line, sizeof line, "%s@%llx\n", names[i], (unsigned long long)places[i][k]));
+    }
 }
 
 static bool socket_fails(enum kind kind, int fd, const void *caller, int error)
@@ -137,6 +190,30 @@ ssize_t writev(int fd, const struct iovec *parts, int count)
 int connect(int fd, const struct sockaddr *address, socklen_t size)
 {
     return socket_fails(CONNECT, fd, CALLER, ECONNREFUSED) ? -1 : REAL(connect)(fd, address, size);
+}
+
+static bool file_fails(enum kind kind, const void *caller, int error)
+{
+    if (!fails(kind, caller))
+        return false;
+    errno = error;
+    return true;
+}
+
+/* SQLite takes it by the name that has 64-bit offsets. */
+ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t at)
+{
+    return file_fails(FILE_WRITE, CALLER, ENOSPC) ? -1 : REAL(pwrite64)(fd, bytes, size, at);
+}
+
+int fsync(int fd)
+{
+    return file_fails(SYNC, CALLER, EIO) ? -1 : REAL(fsync)(fd);
+}
+
+int fdatasync(int fd)
+{
+    return file_fails(SYNC, CALLER, EIO) ? -1 : REAL(fdatasync)(fd);
 }
 
 #ifdef FAULTS_MEMORY

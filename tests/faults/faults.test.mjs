@@ -1,5 +1,7 @@
-// The n-th allocation, read, write or connect fails, once, somewhere in "start, register, order, pay, be notified", for numbers spread over
-// the whole of it by a fixed seed: the process does not crash, what it acknowledged stays, and the next try works.
+// The n-th allocation, read, write or connect fails, once, somewhere in "start, register, order, pay, be notified": the process does not
+// crash, what it acknowledged stays, and the next try works. The numbers are spread over the whole of it by a fixed seed; with
+// PURSER_FAULT_RUNS=all they are all numbers, and of memory, which is asked for a thousand times, the first call at every place, which is a
+// call with all its callers.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -10,16 +12,17 @@ import { shop_and_sandbox } from '../support/sandbox.mjs';
 import { PASSWORD, Person, admin, new_email, new_key, product } from '../support/shop.mjs';
 import { random, sleep, until, within } from '../support/wait.mjs';
 
-const RUNS = Number(process.env.PURSER_FAULT_RUNS ?? 8); // of each kind
+const RUNS = process.env.PURSER_FAULT_RUNS ?? 8; // of each kind
 const sanitized = binary.includes('sanitized'); // whose heap is its own
 const library = path.join(path.dirname(binary), 'tests/faults', sanitized ? 'faults_sockets.so' : 'faults.so');
-const KINDS = sanitized ? ['read', 'write', 'connect'] : ['memory', 'read', 'write', 'connect'];
+const KINDS = ['memory', 'read', 'write', 'connect', 'file', 'sync'].filter((kind) => kind !== 'memory' || !sanitized);
 const dice = random(11);
 let shop;
 let sandbox;
 let sku;
 let prepared; // a data folder with an admin and a product
 let totals;
+let places;
 
 function preload(fault, log) {
     const settings = { LD_PRELOAD: library, PURSER_FAULT: fault };
@@ -116,12 +119,31 @@ before(async () => {
     prepared = shop.data;
     const log = path.join(temporary_folder(), 'counts');
     await run('none:0', log);
-    totals = Object.fromEntries(fs.readFileSync(log, 'utf8').trim().split('\n').map((line) => line.split(' ')).map(([kind, n]) => [kind, Number(n)]));
+    const lines = fs.readFileSync(log, 'utf8').trim().split('\n');
+    totals = Object.fromEntries(lines.filter((line) => line.includes(' ')).map((line) => line.split(' ')).map(([kind, n]) => [kind, Number(n)]));
+    places = lines.filter((line) => line.includes('@')).sort();
 });
 after(async () => {
     await sandbox?.process.stop();
     for (const folder of [prepared, sandbox?.data]) if (folder) fs.rmSync(folder, { recursive: true, force: true });
 });
+
+/** The faults to be seen of a kind. */
+function faults(kind) {
+    const total = totals[kind];
+    assert.ok(total > 0, `no ${kind} was seen`);
+    if (RUNS === 'all' && kind === 'memory') return places.filter((place) => place.startsWith('memory@'));
+    if (RUNS === 'all') return Array.from({ length: total }, (_, i) => `${kind}:${i + 1}`);
+    const runs = Math.min(Number(RUNS), total);
+    return Array.from({ length: runs }, (_, i) => `${kind}:${1 + Math.floor(((i + dice()) * total) / runs)}`);
+}
+
+/** Each has its run, whatever became of those before it. */
+async function run_each(list) {
+    const failed = [];
+    for (const fault of list) await run(fault).catch((error) => failed.push(`${fault}: ${error.stack}`));
+    assert.deepEqual(failed, []);
+}
 
 // One again: PURSER_FAULT=memory:17
 const again = process.env.PURSER_FAULT;
@@ -129,10 +151,8 @@ if (again) test(again, () => run(again));
 
 for (const kind of again ? [] : KINDS) {
     test(`the n-th ${kind} fails`, async () => {
-        const total = totals[kind];
-        assert.ok(total > 0, `no ${kind} was seen`);
-        const runs = Math.min(RUNS, total);
-        console.log(`${kind}: ${runs} of ${total} calls fail, one in each run`);
-        for (let i = 0; i < runs; i += 1) await run(`${kind}:${1 + Math.floor(((i + dice()) * total) / runs)}`);
+        const list = faults(kind);
+        console.log(`${kind}: ${totals[kind]} calls; one fails in each of ${list.length} runs`);
+        await run_each(list);
     });
 }

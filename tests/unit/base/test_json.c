@@ -116,9 +116,18 @@ static void short_memory_ends_the_work(void **state)
         if (_setjmp(rescue) == 0) {
             json_t *tree;
             memory_fail_from(n);
-            assert_int_equal(json_parse(own, text_of("{\"a\":[1,2,{\"b\":\"c\"}],\"d\":18446744073709551616}"), &tree, NULL), 0);
+            assert_int_equal(json_parse(own, text_of("{\"a\":[1,2,{\"b\":\"a text that outgrows the scanner's first room, and its next\"}],"
+                                                     "\"d\":18446744073709551616}"), &tree, NULL), 0);
             arena_alloc(own, 5000);
-            json_print(own, json_make(own, "{s:O, s:s}", "tree", tree, "x", "y"), NULL);
+            json_t *list = json_make(own, "[]"), *made = json_make(own, "{s:O, s:o, s:O}", "tree", tree, "x", json_string("y"), "list", list);
+            json_add(list, tree);
+            json_add_new(list, json_string("z"));
+            json_put(made, "again", tree);
+            json_put_new(made, "count", json_integer(2));
+            size_t size;
+            json_print(own, made, &size);
+            assert_int_equal(json_array_size(list), 2);
+            assert_int_equal(json_object_size(made), 5);
             finished = 1;
         }
         memory_fail_from(0);
@@ -126,7 +135,7 @@ static void short_memory_ends_the_work(void **state)
         arena_free(own);
     }
     assert_true(finished);
-    assert_true(n > 2);
+    assert_true(n > 30);
 }
 
 int main(void)
@@ -140,5 +149,6 @@ int main(void)
         cmocka_unit_test(printing_is_compact_and_keeps_the_order),
         cmocka_unit_test(short_memory_ends_the_work),
     };
+    json_begin();
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
