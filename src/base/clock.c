@@ -4,10 +4,12 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <time.h>
 
 #define DAY_MS 86400000LL
+#define SET_MIN_MS 1000 /* less is how clocks are kept right */
 
 static int64_t read_us(clockid_t id)
 {
@@ -29,6 +31,30 @@ int64_t clock_mono_ms(void)
 int64_t clock_mono_us(void)
 {
     return read_us(CLOCK_MONOTONIC);
+}
+
+static int64_t offset_now(void)
+{
+    return clock_wall_ms() - clock_mono_ms();
+}
+
+int64_t clock_steady_ms(void)
+{
+    static _Atomic int64_t first;
+    int64_t offset = atomic_load(&first), none = 0;
+    if (!offset) {
+        offset = offset_now();
+        if (!atomic_compare_exchange_strong(&first, &none, offset))
+            offset = none;
+    }
+    return offset + clock_mono_ms();
+}
+
+int64_t clock_set_by_ms(int64_t *offset)
+{
+    int64_t now = offset_now(), by = *offset ? now - *offset : 0;
+    *offset = now;
+    return by <= -SET_MIN_MS || by >= SET_MIN_MS ? by : 0;
 }
 
 /* Days since 1970-01-01; years begin in March, so that the leap day is the last of its year. */

@@ -37,7 +37,7 @@ struct channel {
     int64_t last_place;  /* given; the writer's thread alone */
     pthread_mutex_t claim_lock;
     int64_t last_claimed; /* id */
-    _Atomic int64_t next_due_wall_ms; /* of what is delayed; INT64_MAX: nothing */
+    _Atomic int64_t next_due_ms; /* of what is delayed; INT64_MAX: nothing */
     struct channel *next;
 };
 
@@ -210,7 +210,7 @@ static int move_one(struct transaction *tx, struct channel *channel, const struc
 static int move_due(struct transaction *tx, void *arg)
 {
     struct due *due = arg;
-    int64_t now = clock_wall_ms();
+    int64_t now = clock_steady_ms();
     struct rows rows;
     int code = sql_query(tx, &rows,
                          "SELECT id, attempts, message_id, correlation_id, reply_to, traceparent, body, error FROM delayed "
@@ -303,7 +303,7 @@ struct settlement {
 
 static int delay(struct transaction *tx, struct settlement *settlement, const struct queue_delivery *delivery, unsigned attempts)
 {
-    int64_t due = clock_wall_ms() + queue_pause_ms(attempts ? attempts : 1);
+    int64_t due = clock_steady_ms() + queue_pause_ms(attempts ? attempts : 1);
     if (due < settlement->next_due)
         settlement->next_due = due;
     return sql_run(tx,
@@ -348,8 +348,8 @@ static int settle(struct transaction *tx, void *arg)
 
 static void note_due(struct channel *channel, int64_t due)
 {
-    int64_t known = atomic_load(&channel->next_due_wall_ms);
-    while (due < known && !atomic_compare_exchange_weak(&channel->next_due_wall_ms, &known, due))
+    int64_t known = atomic_load(&channel->next_due_ms);
+    while (due < known && !atomic_compare_exchange_weak(&channel->next_due_ms, &known, due))
         ;
 }
 
@@ -358,11 +358,11 @@ static void deliver(void *arg)
 {
     struct consumer *consumer = arg;
     struct channel *channel = consumer->channel;
-    if (atomic_load(&channel->next_due_wall_ms) <= clock_wall_ms()) {
+    if (atomic_load(&channel->next_due_ms) <= clock_steady_ms()) {
         struct due due = {channel, 0};
-        atomic_store(&channel->next_due_wall_ms, INT64_MAX);
+        atomic_store(&channel->next_due_ms, INT64_MAX);
         consumer->code = database_transact(consumer->queue->file, move_due, &due);
-        note_due(channel, consumer->code == 0 ? due.next_due : clock_wall_ms() + REDO_PAUSE_MS);
+        note_due(channel, consumer->code == 0 ? due.next_due : clock_steady_ms() + REDO_PAUSE_MS);
     }
     struct claim claim;
     consumer->code = claim_messages(consumer, &claim);
@@ -383,7 +383,7 @@ static void deliver(void *arg)
 
 static void wait_for_work(struct consumer *consumer, bool failed)
 {
-    int64_t pause_ms = QUEUE_PAUSE_MAX_MS, due = atomic_load(&consumer->channel->next_due_wall_ms), now = clock_wall_ms();
+    int64_t pause_ms = QUEUE_PAUSE_MAX_MS, due = atomic_load(&consumer->channel->next_due_ms), now = clock_steady_ms();
     if (due - now < pause_ms)
         pause_ms = due > now ? due - now : 0;
     if (failed)

@@ -67,14 +67,13 @@ static int bury(struct transaction *tx, const struct parking *parking, const str
 int parking_add(struct transaction *tx, struct parking *parking, const struct handling *handling, int code)
 {
     struct rows rows;
-    int64_t now = clock_wall_ms();
     bool dead = code < 0 && is_last_attempt(code, 1);
     int result = sql_query(tx, &rows,
                            "INSERT INTO parked_events (consumer, topic, key, event_id, attempts, due_at, is_dead, traceparent, body, "
                            "created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING RETURNING id",
                            "ttttiiitsi", parking->handler->name, handling->message->queue, handling->key, handling->record_id,
-                           (int64_t)(code < 0), code < 0 ? now + queue_pause_ms(1) : now, (int64_t)dead, handling->message->traceparent,
-                           &handling->message->body, now);
+                           (int64_t)(code < 0), clock_steady_ms() + (code < 0 ? queue_pause_ms(1) : 0), (int64_t)dead, handling->message->traceparent,
+                           &handling->message->body, clock_wall_ms());
     if (result < 0)
         return result;
     transaction_after_commit(tx, parking_wake, parking->database);
@@ -131,7 +130,7 @@ static int record_failure(struct transaction *tx, void *arg)
     if (code < 0 || attempt->gone)
         return code;
     code = sql_run(tx, "UPDATE parked_events SET attempts = ?2, due_at = ?3, is_dead = ?4 WHERE id = ?1", "iiii", attempt->id, attempts,
-                   clock_wall_ms() + queue_pause_ms((unsigned)attempts), (int64_t)dead);
+                   clock_steady_ms() + queue_pause_ms((unsigned)attempts), (int64_t)dead);
     return code < 0 || !dead ? code : bury(tx, attempt->parking, &attempt->handling, attempt->id, attempts);
 }
 
@@ -163,9 +162,9 @@ static void run_round(void *arg)
     struct rows rows = {0};
     void *wanted[] = {&rows, parking};
     int code = database_read(parking->database, find_due, wanted);
-    parking->next_due = code < 0 ? clock_wall_ms() + 1000 : INT64_MAX;
+    parking->next_due = code < 0 ? clock_steady_ms() + 1000 : INT64_MAX;
     for (unsigned i = 0; i < rows.count && code >= 0; i++) {
-        int64_t due = rows_integer(&rows, i, 5), now = clock_wall_ms();
+        int64_t due = rows_integer(&rows, i, 5), now = clock_steady_ms();
         if (due > now && due <= now + 2 * QUEUE_PAUSE_MAX_MS) { /* further away: the clock was set back since */
             parking->next_due = due;
             break;
@@ -180,8 +179,8 @@ static void parking_main(void *arg)
     struct parking *parking = arg;
     while (!atomic_load(&parking->stopping)) {
         if (fiber_run_apart("parked events", run_round, parking) < 0)
-            parking->next_due = clock_wall_ms() + 1000;
-        int64_t now = clock_wall_ms(), pause_ms = parking->next_due > now ? parking->next_due - now : 0;
+            parking->next_due = clock_steady_ms() + 1000;
+        int64_t now = clock_steady_ms(), pause_ms = parking->next_due > now ? parking->next_due - now : 0;
         bool polls = database_is_postgres(parking->database);
         if (polls && pause_ms > LOOK_EVERY_MS)
             pause_ms = LOOK_EVERY_MS;

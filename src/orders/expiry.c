@@ -1,6 +1,9 @@
 /*
  * Unpaid orders do not hold their stock for ever. A round looks for those that are too old, each ends in a transaction of its own, and
  * a payment that comes after all is given back (rules.c). Several processes may do this at once: the second finds nothing to do.
+ *
+ * When the clock is set forward, every order looks old at once. So no order ends for the time that one has: those from before have had it then,
+ * and those from after are as old as they look. When it is set back, orders live longer by as much.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -21,6 +24,7 @@ struct expiry {
     bool stopping, ended;
     struct wakeup wakeup, stopped;
     unsigned found; /* by the last round */
+    int64_t clock_offset, resumes_mono_ms; /* after the clock was set forward */
 };
 
 struct old_orders {
@@ -34,11 +38,20 @@ static int find_old(struct transaction *tx, void *arg)
     return orders_store_orders_unpaid(tx, old->before_wall_ms, AT_ONCE, &old->ids);
 }
 
+static bool ages_are_doubtful(struct expiry *expiry)
+{
+    if (clock_set_by_ms(&expiry->clock_offset) > 0)
+        expiry->resumes_mono_ms = clock_mono_ms() + settings_duration_ms("order_expiry");
+    return clock_mono_ms() < expiry->resumes_mono_ms;
+}
+
 static FIBER_FN void round_of(void *arg)
 {
     struct expiry *expiry = arg;
-    struct old_orders old = {.before_wall_ms = clock_wall_ms() - settings_duration_ms("order_expiry")};
     expiry->found = 0;
+    if (ages_are_doubtful(expiry))
+        return;
+    struct old_orders old = {.before_wall_ms = clock_wall_ms() - settings_duration_ms("order_expiry")};
     int code = database_read(expiry->database, find_old, &old);
     for (unsigned i = 0; code == 0 && i < old.ids.count && !expiry->stopping; i++)
         code = database_transact(expiry->database, expire_order, (void *)rows_text(&old.ids, i, 0));

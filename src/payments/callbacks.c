@@ -21,7 +21,7 @@ static int hasten(struct transaction *tx, const struct callback_event *event)
 {
     struct payment payment;
     struct refund refund;
-    int64_t due_at = clock_wall_ms() + ASK_AFTER_MS;
+    int64_t due_at = clock_steady_ms() + ASK_AFTER_MS;
     bool is_refund = strncmp(event->type, "refund.", strlen("refund.")) == 0;
     const char *key = json_get_string(event->data, "key");
     if (!key || !uuid_is_valid(key))

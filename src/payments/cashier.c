@@ -110,7 +110,7 @@ static FIBER_FN void work_on_charge(struct job *job)
     } else {
         bool unknown = payment->is_unknown || ending.answer.verdict == PROVIDER_UNKNOWN;
         int64_t pause = unknown ? settings_duration_ms("payment_reconcile") : retry_pause_ms(payment->attempts);
-        struct delay delay = {payment->id, unknown, clock_wall_ms() + pause};
+        struct delay delay = {payment->id, unknown, clock_steady_ms() + pause};
         code = database_transact(database, delay_charge, &delay);
         wakeup_ring(&job->cashier->wakeup);
     }
@@ -156,7 +156,7 @@ FIBER_FN void cashier_refund_here(struct cashier *cashier, const char *refund_id
         code = database_transact(cashier->database, end_refund, &ending);
     } else {
         /* Silence or not: the same key is asked for again, and moves money once. */
-        struct delay delay = {.id = refund_id, .due_at = clock_wall_ms() + retry_pause_ms(read.refund.attempts)};
+        struct delay delay = {.id = refund_id, .due_at = clock_steady_ms() + retry_pause_ms(read.refund.attempts)};
         code = database_transact(cashier->database, delay_refund, &delay);
         wakeup_ring(&cashier->wakeup);
     }
@@ -266,9 +266,9 @@ static FIBER_FN void round_of(void *arg)
     struct cashier *cashier = arg;
     int64_t due_at = INT64_MAX;
     cashier->swept = true;
-    if (database_read(cashier->database, read_next_due, &due_at) < 0 || due_at > clock_wall_ms())
+    if (database_read(cashier->database, read_next_due, &due_at) < 0 || due_at > clock_steady_ms())
         return;
-    struct claim claim = {.now = clock_wall_ms(), .next_due_at = due_after_call()};
+    struct claim claim = {.now = clock_steady_ms(), .next_due_at = due_after_call()};
     if (database_transact(cashier->database, claim_due, &claim) < 0)
         return;
     for (unsigned i = 0; i < claim.payment_count; i++)
@@ -278,17 +278,19 @@ static FIBER_FN void round_of(void *arg)
     cashier->swept = claim.payment_count + claim.refund_count == 0;
 }
 
+/* Nobody else has the data of an embedded engine; in a cluster the claims of an instance that died end by themselves. A time that is further
+ * away than any pause was written before the clock was set back. */
 static int make_due(struct transaction *tx, void *unused)
 {
-    return payments_store_make_due(tx);
+    int64_t latest = clock_steady_ms() + 2 * (settings_duration_ms("payment_reconcile") + due_after_call() - clock_steady_ms());
+    int code = database_is_postgres(transaction_database(tx)) ? 0 : payments_store_make_due(tx);
+    return code < 0 ? code : payments_store_bring_near(tx, latest);
 }
 
 static FIBER_FN void run(void *arg)
 {
     struct cashier *cashier = arg;
-    /* Nobody else has these data; in a cluster the claims of an instance that died end by themselves. */
-    if (!database_is_postgres(cashier->database))
-        database_transact(cashier->database, make_due, NULL);
+    database_transact(cashier->database, make_due, NULL);
     while (!cashier->stopping) {
         if (cashier->under_way < UNDER_WAY_MAX / 2 && fiber_run_apart("payments.cashier round", round_of, cashier) < 0)
             cashier->swept = true;

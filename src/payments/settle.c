@@ -17,7 +17,7 @@
 
 int64_t due_after_call(void)
 {
-    return clock_wall_ms() + settings_duration_ms("payment_timeout") + CALL_MARGIN_MS;
+    return clock_steady_ms() + settings_duration_ms("payment_timeout") + CALL_MARGIN_MS;
 }
 
 /* To the order service: how the payment stands now. */

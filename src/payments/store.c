@@ -254,3 +254,9 @@ int payments_store_make_due(struct transaction *tx)
     int code = sql_send(tx, "UPDATE payments SET due_at = 0 WHERE due_at IS NOT NULL AND is_unknown = 0", "");
     return code < 0 ? code : sql_send(tx, "UPDATE refunds SET due_at = 0 WHERE due_at IS NOT NULL", "");
 }
+
+int payments_store_bring_near(struct transaction *tx, int64_t latest)
+{
+    int code = sql_send(tx, "UPDATE payments SET due_at = 0 WHERE due_at > ?1", "i", latest);
+    return code < 0 ? code : sql_send(tx, "UPDATE refunds SET due_at = 0 WHERE due_at > ?1", "i", latest);
+}

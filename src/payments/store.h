@@ -56,6 +56,8 @@ int payments_store_refunds_claim(struct transaction *tx, int64_t now, int64_t ne
 int payments_store_next_due(struct transaction *tx, int64_t *ret_due_at);
 /* All that was on its way when the process ended is due now. */
 int payments_store_make_due(struct transaction *tx);
+/* What is due later than `latest` is due now. */
+int payments_store_bring_near(struct transaction *tx, int64_t latest);
 
 /* Moves an amount between two accounts; -EEXIST when that transaction is in the ledger already. */
 int payments_store_ledger_move(struct transaction *tx, const char *transaction_id, const char *from, const char *to, const char *currency,

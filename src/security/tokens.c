@@ -25,7 +25,7 @@
 #define POINT (1 + 2 * COORDINATE) /* uncompressed: 4, x, y */
 #define KID_SIZE 44
 #define KEYS_MAX 16
-#define CLOCK_SKEW_MS 5000
+#define SET_BACK_MAX_MS 86400000 /* a clock that was set back since, or another machine's, logs nobody out */
 
 struct signing_key {
     EVP_PKEY *pkey;
@@ -366,7 +366,7 @@ static int check_claims(const json_t *body, struct token_claims *claims, struct 
         return err_set(err, -EACCES, "a claim is missing");
     if (claims->expires_wall_ms <= now)
         return err_set(err, -EKEYEXPIRED, "the token has expired");
-    if (claims->issued_wall_ms > now + CLOCK_SKEW_MS)
+    if (claims->issued_wall_ms > now + SET_BACK_MAX_MS)
         return err_set(err, -EACCES, "the token is from the future");
     return 0;
 }

@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define CLOCK_LOOK_MS 1000
 #define DRAIN_ACCEPT_MS 2000
 #define DRAIN_SPREAD_MS 5000
 #define DRAIN_LIMIT_MS 9000
@@ -286,6 +287,18 @@ static void on_reload(void *unused)
     log_info("settings read again", NULL);
 }
 
+/* Until the process ends. Nothing waits by the wall clock; whoever reads the log should know why its times jump. */
+static FIBER_FN void watch_clock(void)
+{
+    int64_t offset = 0, by_ms;
+    for (; !process_is_draining(); fiber_wait()) {
+        if ((by_ms = clock_set_by_ms(&offset)))
+            log_warn("the clock was set", "{s:I}", "by_ms", (json_int_t)by_ms);
+        fiber_set_deadline(clock_mono_ms() + CLOCK_LOOK_MS);
+    }
+    fiber_set_deadline(0);
+}
+
 static FIBER_FN void serve(void)
 {
     if (process.plan->ready)
@@ -294,8 +307,7 @@ static FIBER_FN void serve(void)
     log_info("ready", "{s:s, s:s, s:i}", "address", address, "admin", process.admin ? http_server_address(process.admin) : "off",
              "workers", (int)worker_count());
     process.waiting = fiber_self();
-    while (!process_is_draining())
-        fiber_wait_uninterrupted();
+    watch_clock();
     process.waiting = NULL;
     drain();
 }

@@ -70,7 +70,8 @@ enum refresh_decision refresh_decide(int64_t generation, int64_t current, int64_
 {
     if (generation == current)
         return REFRESH_ROTATE;
-    if (generation == current - 1 && now_wall_ms - rotated_wall_ms <= REFRESH_GRACE_MS)
+    int64_t age_ms = now_wall_ms - rotated_wall_ms; /* less than 0 after the clock was set back */
+    if (generation == current - 1 && age_ms <= REFRESH_GRACE_MS && age_ms >= -REFRESH_GRACE_MS)
         return REFRESH_REPEAT;
     return REFRESH_REUSED;
 }

@@ -61,7 +61,7 @@ static void test_refresh(void **state)
     static const struct { int64_t generation, current, rotated, now; enum refresh_decision want; } cases[] = {
         {1, 1, 0, 0, REFRESH_ROTATE}, {7, 7, 0, 1000000, REFRESH_ROTATE},
         {1, 2, 1000, 1000, REFRESH_REPEAT}, {1, 2, 1000, 11000, REFRESH_REPEAT}, {1, 2, 1000, 11001, REFRESH_REUSED},
-        {1, 2, 1000, 500, REFRESH_REPEAT}, /* a clock that was set back */
+        {1, 2, 1000, 500, REFRESH_REPEAT}, {1, 2, 11000, 1000, REFRESH_REPEAT}, {1, 2, 11001, 1000, REFRESH_REUSED}, /* the clock was set back */
         {1, 3, 1000, 1000, REFRESH_REUSED}, {0, 1, 0, 0, REFRESH_REPEAT}, {5, 2, 1000, 1000, REFRESH_REUSED}, {3, 2, 0, 0, REFRESH_REUSED},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++)
