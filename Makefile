@@ -29,8 +29,10 @@ cluster: build ## engines, two gateways, two of each service, Nginx on http://12
 test-compose: ## the cluster in containers, on any machine that can run them
 	@scripts/test-compose
 
-bench: build ## a table of speed and size
+bench: build ## tables of speed and size, of one process and of a cluster, with peers
+	@scripts/install bench
 	@bench/run
+	@bench/cluster
 
 fuzz: ## every fuzz target, 60 s each; EACH=N for N s
 	@scripts/install test
