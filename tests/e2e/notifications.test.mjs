@@ -83,15 +83,19 @@ test('reading one and reading all move the count', async () => {
     const rows = await having(ada, 'user.registered', 'order.created', 'order.paid');
     const count = async () => (await ada.get('/notifications/unread-count')).body.count;
     await until('all are counted', async () => (await count()) >= rows.length);
-    const before_read = await count();
     assert.equal((await ada.post(`/notifications/${rows[0].id}/read`)).status, 204);
     assert.equal((await ada.post(`/notifications/${rows[0].id}/read`, {})).status, 204);
-    assert.equal(await count(), before_read - 1);
-    const unread = (await ada.get('/notifications?unread=true&after=0&limit=100')).body.data;
-    assert.equal(unread.some((n) => n.id === rows[0].id), false);
-    assert.equal(unread.length, before_read - 1);
-    assert.equal((await ada.post('/notifications/read-all')).status, 204);
-    assert.equal(await count(), 0);
+    // A receipt may come between two questions; counted and listed, it is the same.
+    await until('the count is of all but the one read', async () => {
+        const { data } = (await ada.get('/notifications?after=0&limit=100')).body;
+        const unread = (await ada.get('/notifications?unread=true&after=0&limit=100')).body.data;
+        assert.equal(unread.some((n) => n.id === rows[0].id), false);
+        return unread.length === data.length - 1 && await count() === unread.length;
+    });
+    await until('all are read', async () => {
+        assert.equal((await ada.post('/notifications/read-all')).status, 204);
+        return await count() === 0;
+    });
     const all = (await ada.get('/notifications?after=0&limit=100')).body.data;
     assert.ok(all.every((n) => n.read_at !== null));
 });

@@ -25,11 +25,14 @@ test('only admins see operations', async () => {
 });
 
 test('the status names every service and engine', async () => {
-    const { body } = await boss.get('/operations/status');
+    // A service that is too busy to answer in time is left out of that answer.
+    const body = await until('all services have answered', async () => {
+        const answer = (await boss.get('/operations/status')).body;
+        return ['payment.request', 'order.payment.processed'].every((name) => answer.queues.some((q) => q.name === name)) && answer;
+    });
     const names = body.services.map((s) => s.name).sort();
     for (const name of ['gateway', 'users', 'orders', 'payments', 'notifications']) assert.ok(names.includes(name), name);
     assert.deepEqual([...new Set(body.engines.map((e) => e.port))].sort(), ['cache', 'database', 'queue', 'stream']);
-    for (const name of ['payment.request', 'order.payment.processed']) assert.ok(body.queues.some((q) => q.name === name), name);
     for (const name of ['user-events', 'order-events', 'payment-events']) assert.ok(body.topics.some((t) => t.name === name), name);
 });
 
