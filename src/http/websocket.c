@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/metrics.h"
 #include "base/settings.h"
 #include "http/upgrade.h"
 #include "http/ws_frames.h"
@@ -54,6 +55,8 @@ void websocket_close(struct websocket *socket, int code, const char *reason)
         return;
     socket->closing = true;
     socket->code = code;
+    if (code == WS_CLOSE_SLOW)
+        counter_add(counter_get("purser_websockets_slow_total", NULL, "WebSockets closed with 4408: their clients read too slowly"), 1);
     size_t size = ws_close_frame(code, reason, false, frame);
     if (tcp_write(socket->tcp, (struct text){(char *)frame, size}, (struct text){0}) == -ENOMEM)
         tcp_close(socket->tcp);
@@ -148,6 +151,15 @@ static void part(struct websocket *socket)
     tcp_set_due(socket->tcp, clock_mono_ms() + CLOSE_MS);
 }
 
+/* Pongs count too: who pings and never reads is slow. */
+static void send_replies(struct websocket *socket)
+{
+    if (tcp_queued(socket->tcp) > WEBSOCKET_QUEUE_MAX)
+        websocket_close(socket, WS_CLOSE_SLOW, "too slow");
+    else if (wslay_event_send(socket->wslay))
+        tcp_close(socket->tcp);
+}
+
 /* Gives bytes to wslay and sends what it wants to say. */
 static void read_frames(struct websocket *socket, struct text bytes)
 {
@@ -167,8 +179,8 @@ static void read_frames(struct websocket *socket, struct text bytes)
         part(socket);
         return;
     }
-    if (!was_closing && !socket->closing && wslay_event_want_write(socket->wslay) && wslay_event_send(socket->wslay))
-        tcp_close(socket->tcp);
+    if (!was_closing && !socket->closing && wslay_event_want_write(socket->wslay))
+        send_replies(socket);
     if (wslay_event_get_read_enabled(socket->wslay))
         return;
     if (!wslay_event_get_close_received(socket->wslay)) /* wslay found an error and said so */
