@@ -52,6 +52,7 @@
     X(rate_limit_ip, RATE, "100/10s", 0, 0, 1, "requests per address, or off")                                          \
     X(rate_limit_user, RATE, "200/10s", 0, 0, 1, "requests per user, or off")                                           \
     X(rate_limit_login, RATE, "10/60s", 0, 0, 1, "logins per address, and per address and email, or off")               \
+    X(rate_limit_callback, RATE, "10000/10s", 0, 0, 1, "callbacks of payment providers per address, or off")            \
     X(log_level, TEXT, "info", 0, 0, 1, "debug, info, warn, error")                                                     \
     X(issuer, TEXT, "purser", 0, 0, 0, "iss and aud of access tokens")                                                  \
     X(access_token_ttl, DURATION, "15m", 1000, 86400000, 1, "life of an access token")                                  \

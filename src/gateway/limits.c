@@ -1,4 +1,4 @@
-/* The three limits: by address, by user, and for sign-ins by address and by address and email. */
+/* The limits: by address, by user, for sign-ins by address and by address and email, and for what payment providers send by address. */
 #include "gateway/limits.h"
 
 #include "base/clock.h"
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct rate by_address, by_user, by_login;
+static struct rate by_address, by_user, by_login, by_callback;
 static struct counter *refused;
 
 static struct rate read_rate(const char *name)
@@ -24,6 +24,7 @@ void limits_load(void)
     by_address = read_rate("rate_limit_ip");
     by_user = read_rate("rate_limit_user");
     by_login = read_rate("rate_limit_login");
+    by_callback = read_rate("rate_limit_callback");
     refused = counter_get("purser_rate_limited_total", NULL, "Requests refused by a rate limit");
 }
 
@@ -49,6 +50,12 @@ void limits_peek(const char *address, struct limits_verdict *ret_verdict)
 static bool is_login(const struct http_request *request)
 {
     return request->method == HTTP_POST && text_equal(request->path, text_of("/api/v1/auth/login"));
+}
+
+/* A provider speaks for all of its buyers from one address. */
+static bool is_callback(const struct http_request *request)
+{
+    return request->method == HTTP_POST && text_starts(request->path, text_of("/api/v1/payments/callbacks/"));
 }
 
 /* The email that a sign-in names, in lower case; "" if the body is none. The service says what is wrong with it. */
@@ -84,7 +91,9 @@ bool limits_take(struct http_request *request, struct limits_verdict *ret_verdic
     *ret_verdict = (struct limits_verdict){0};
     bool allowed;
     rate_limit_address_key(request->client_address, address);
-    if (request->identity.user_id)
+    if (is_callback(request))
+        allowed = count("callback", address, by_callback, ret_verdict);
+    else if (request->identity.user_id)
         allowed = count("user", request->identity.user_id, by_user, ret_verdict);
     else
         allowed = count("ip", address, by_address, ret_verdict);

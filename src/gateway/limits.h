@@ -7,7 +7,7 @@
 
 /* What was decided for a request: the limit that counted. */
 struct limits_verdict {
-    const char *policy; /* "ip", "user", "login"; NULL: none counted */
+    const char *policy; /* "ip", "user", "login", "callback"; NULL: none counted */
     struct rate rate;
     struct rate_answer answer;
 };
@@ -16,7 +16,8 @@ struct limits_verdict {
 void limits_load(void);
 /* Whether an address has anything left: asked before a signature is computed for it. Takes nothing. */
 bool limits_address_has_room(const char *address);
-/* Takes one: the user's limit where there is an identity, else the address's; for sign-ins those of logins as well. False: refused. */
+/* Takes one: the user's limit where there is an identity, else the address's; for sign-ins those of logins as well; callbacks of payment
+ * providers have one of their own instead. False: refused. */
 bool limits_take(struct http_request *request, struct limits_verdict *ret_verdict);
 /* What is left to an address, for an answer that counts nowhere. Takes nothing. */
 void limits_peek(const char *address, struct limits_verdict *ret_verdict);

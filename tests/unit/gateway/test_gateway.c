@@ -276,6 +276,14 @@ static void limits_are_announced_and_held(void)
         refused += answer->status == 429;
     }
     assert_true(refused >= 3);
+    /* A provider's callbacks have a limit of their own. */
+    settings_set("rate_limit_callback", "2/1h", &err);
+    gateway_front.reload();
+    for (int i = 0; i < 3; i++) {
+        const struct http_response *called = ASK(.method = "POST", .path = "/api/v1/payments/callbacks/sandbox", .body = "{}");
+        assert_string_equal(header(called, "RateLimit-Policy"), "\"callback\";q=2;w=3600");
+        assert_int_equal(called->status == 429, i == 2);
+    }
     int64_t wait_s = 0;
     text_to_int64(text_of(header(answer, "Retry-After")), &wait_s);
     assert_true(wait_s >= 1 && wait_s <= 3600);
