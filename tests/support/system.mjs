@@ -13,21 +13,44 @@ const tests = new URL('../', import.meta.url).pathname;
 export const binary = path.resolve(tests, process.env.PURSER_BINARY ?? '../build/purser');
 const logs = path.resolve(tests, '../build/test-logs/systems');
 
-// Ports below the range from which the kernel takes those of outgoing connections; a block for each test process.
-let port_next = 10000 + (process.pid % 220) * 100;
+// Ports below the range from which the kernel takes those of outgoing connections, in blocks. A test process owns a block as long as it
+// listens at its first port, so that no other one takes a port of a system that is being started again.
+const BLOCK_SIZE = 200;
+const BLOCKS = 80;
+const BLOCK_FIRST = 16000; // to 32000; the engines and clusters of the tests are below
+let block; // a promise of its first port
+let port_next = 0;
 
-function bindable(port) {
+/** A server that listens at the port, or null where somebody else does. */
+function listen(port) {
     return new Promise((resolve) => {
         const server = net.createServer();
-        server.once('error', () => resolve(false));
-        server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+        server.once('error', () => resolve(null));
+        server.listen(port, '127.0.0.1', () => resolve(server));
     });
 }
 
+async function own_block() {
+    for (let i = 0; i < BLOCKS; i += 1) {
+        const first = BLOCK_FIRST + ((process.pid + i) % BLOCKS) * BLOCK_SIZE;
+        const server = await listen(first);
+        if (server) {
+            server.unref();
+            return first;
+        }
+    }
+    throw new Error('no block of ports is free');
+}
+
 export async function free_port() {
+    const first = await (block ??= own_block());
     for (;;) {
-        port_next = port_next >= 32000 ? 10000 : port_next + 1;
-        if (await bindable(port_next)) return port_next;
+        port_next = 1 + (port_next % (BLOCK_SIZE - 1));
+        const port = first + port_next;
+        const server = await listen(port);
+        if (!server) continue;
+        await new Promise((resolve) => server.close(resolve));
+        return port;
     }
 }
 
