@@ -110,8 +110,11 @@ static void drain_here(void *arg)
 
 void sockets_drain(int64_t spread_ms)
 {
-    for (unsigned i = 0; i < worker_count(); i++)
-        worker_post(worker_at(i), drain_here, (void *)(uintptr_t)spread_ms);
+    static struct mail orders[WORKER_MAX]; /* a process drains once */
+    for (unsigned i = 0; i < worker_count(); i++) {
+        orders[i] = (struct mail){.run = drain_here, .arg = (void *)(uintptr_t)spread_ms};
+        worker_send(worker_at(i), &orders[i]);
+    }
 }
 
 unsigned sockets_count(void)

@@ -1,13 +1,14 @@
 /*
- * Which sockets a push concerns. Every worker subscribes to the channels for itself and keeps a table of its own sockets, so that no lock is needed.
- * While the cache is away, and once after it came back or a push was lost, a round each second looks into the log for every socket, and asks the user service which
- * sessions have ended.
+ * Which sockets a push concerns. Every worker subscribes to the channels for itself and keeps a table of its own sockets, so that no lock is
+ * needed. While the cache is away, and once after it came back or a push was lost, a round each second looks into the log for every socket, and
+ * asks the user service which sessions have ended.
  */
 #include "notifications/hub.h"
 
 #include "base/log.h"
 #include "base/metrics.h"
 #include "contracts/sessions.h"
+#include "engines/wakeup.h"
 #include "notifications/listener.h"
 #include "service/service.h"
 
@@ -29,6 +30,7 @@ static struct hub {
     bool stale;            /* pushes may have been missed */
     int64_t last_ending;   /* the number up to which ended sessions are known without a gap */
     struct fiber *watcher; /* NULL once it has ended */
+    struct mail stop;
 } *hubs[WORKER_MAX];
 
 static bool stopping;
@@ -165,28 +167,35 @@ static FIBER_FN void look_at_all(struct hub *hub)
         }
 }
 
-static FIBER_FN void watch(void *arg)
+static FIBER_FN void round_of(void *arg)
 {
     struct hub *hub = arg;
-    while (!stopping && fiber_sleep(ROUND_MS) == 0) {
-        arena_reset(fiber_arena());
-        bool away = !cache_is_up(hub->notifications->engines.cache);
-        if (!away)
-            push_tell_missed(hub->notifications->engines.cache);
-        if (away || hub->stale) {
-            hub->stale = away;
-            int64_t before = fiber_narrow_deadline(ASK_MS);
-            ask_for_endings(hub);
-            fiber_set_deadline(before);
-            look_at_all(hub);
-        }
-    }
-    hub->watcher = NULL;
+    bool away = !cache_is_up(hub->notifications->engines.cache);
+    if (!away)
+        push_tell_missed(hub->notifications->engines.cache);
+    if (!away && !hub->stale)
+        return;
+    hub->stale = away;
+    int64_t before = fiber_narrow_deadline(ASK_MS);
+    ask_for_endings(hub);
+    fiber_set_deadline(before);
+    look_at_all(hub);
 }
 
 /* ---- start and stop ---- */
 
-static atomic_uint started; /* hubs of workers that have subscribed */
+static atomic_uint started;  /* hubs of workers that have subscribed */
+static atomic_uint watching; /* hubs whose watcher has not ended */
+
+static FIBER_FN void watch(void *arg)
+{
+    struct hub *hub = arg;
+    while (!stopping && fiber_sleep(ROUND_MS) == 0)
+        if (fiber_run_apart("notifications round", round_of, hub) < 0)
+            hub->stale = true; /* it did not come to its end */
+    hub->watcher = NULL;
+    atomic_fetch_sub(&watching, 1);
+}
 
 static int subscribe(struct hub *hub)
 {
@@ -203,6 +212,7 @@ static void start_here(void *arg)
     struct fiber_options options = {.name = "notifications.watch", .run = watch, .arg = hub};
     if (subscribe(hub) || fiber_start_with(&options, &hub->watcher))
         log_fatal("cannot subscribe to pushes", NULL);
+    atomic_fetch_add(&watching, 1);
     atomic_fetch_add(&started, 1);
 }
 
@@ -246,11 +256,17 @@ static void stop_here(void *arg)
         fiber_cancel(hub->watcher);
 }
 
-/* Subscriptions end with the cache; the hubs stay, since a last push may be on its way. */
+/* Subscriptions end with the cache, which no watcher may outlive; the hubs stay, since a last push may be on its way. */
 FIBER_FN void hub_stop(void)
 {
     stopping = true;
-    for (unsigned i = 0; i < worker_count(); i++)
-        if (hubs[i])
-            worker_post(worker_at(i), stop_here, hubs[i]);
+    for (unsigned i = 0; i < worker_count(); i++) {
+        if (!hubs[i])
+            continue;
+        hubs[i]->stop = (struct mail){.run = stop_here, .arg = hubs[i]};
+        worker_send(worker_at(i), &hubs[i]->stop);
+    }
+    while (atomic_load(&watching))
+        if (fiber_sleep(1))
+            fiber_yield();
 }
