@@ -183,9 +183,9 @@ static void take_over(struct database *database, struct change *change, struct v
 {
     memcpy(version->id, change->stored.id, strnlen(change->stored.id, sizeof(version->id) - 1));
     version->number = change->stored.number;
-    struct pool_entry *entry = pool_entry_get(change->name);
+    registry_note(change->name, version_ref(version), change->stored.revision);
+    struct pool_entry *entry = pool_entry_find(change->name);
     if (entry) {
-        pool_set_version(entry, version_ref(version));
         pool_add(entry, *link, version);
         *link = NULL;
     }
@@ -338,7 +338,7 @@ FIBER_FN void functions_api_delete(void *context, struct http_request *request, 
     } else if (error) {
         problem_from_error(response, error, "delete a function");
     } else {
-        registry_apply(removal->name, &removal->left);
+        registry_note_row(removal->name, &removal->left);
         hooks_reload(database_of(context));
         respond_empty(response, 204);
     }
@@ -375,7 +375,7 @@ static FIBER_FN void roll_back(void *context, bool before_current, struct http_r
     } else if (error) {
         problem_from_error(response, error, "roll a function back");
     } else {
-        registry_apply(change->name, &change->stored);
+        registry_note_row(change->name, &change->stored);
         hooks_reload(database_of(context));
         answer_change(change, request, response);
     }

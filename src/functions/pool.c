@@ -37,6 +37,7 @@ struct waiter {
 struct pool_entry {
     char name[FUNCTION_NAME_MAX + 1];
     struct version *version; /* NULL: deleted */
+    int64_t revision;        /* of the registry, at which it became so */
     struct pooled *idle;     /* last used first */
     unsigned processes, busy, waiting;
     struct waiter *first, *last;
@@ -302,9 +303,22 @@ static void destroy_list(struct pooled *list)
     }
 }
 
-void pool_set_version(struct pool_entry *entry, struct version *version)
+static bool is_same(const struct version *a, const struct version *b)
+{
+    return a && b && strcmp(a->id, b->id) == 0;
+}
+
+void pool_set_version(struct pool_entry *entry, struct version *version, int64_t revision)
 {
     pthread_mutex_lock(&lock);
+    bool news = revision > entry->revision;
+    if (news)
+        entry->revision = revision;
+    if (!news || is_same(entry->version, version)) {
+        pthread_mutex_unlock(&lock);
+        version_unref(version);
+        return;
+    }
     struct version *old = entry->version;
     entry->version = version;
     struct pooled *stale = take_stale(entry);
@@ -515,10 +529,10 @@ void pool_give(struct pooled *process, bool alive)
 void pool_add(struct pool_entry *entry, struct link *link, struct version *version)
 {
     struct pooled *process = calloc(1, sizeof(*process)), *evicted = NULL;
-    if (process)
-        *process = (struct pooled){.entry = entry, .link = link, .version = version_ref(version)};
     pthread_mutex_lock(&lock);
-    bool added = process && entry->version == version && take_token(entry, &evicted);
+    bool added = process && is_same(entry->version, version) && take_token(entry, &evicted);
+    if (process)
+        *process = (struct pooled){.entry = entry, .link = link, .version = version_ref(added ? entry->version : version)};
     if (added)
         idle_add(process);
     pthread_mutex_unlock(&lock);

@@ -58,8 +58,9 @@ const char *pool_name(const struct pool_entry *entry);
 void *pool_attachment(struct pool_entry *entry, void *(*make)(const char *name));
 
 /* Takes over between two calls: processes of another version end when they are given back. NULL: the function is gone, and so are
- * those that wait. Takes the reference over. */
-void pool_set_version(struct pool_entry *entry, struct version *version);
+ * those that wait. Takes the reference over. Changes nothing if the entry was set at that revision of the registry or a later one, for news
+ * come from several threads, in any order; nor if it is the version that is there. */
+void pool_set_version(struct pool_entry *entry, struct version *version, int64_t revision);
 /* A new reference, or NULL. */
 struct version *pool_version(struct pool_entry *entry);
 
@@ -68,7 +69,8 @@ struct version *pool_version(struct pool_entry *entry);
 FIBER_FN int pool_take(struct pool_entry *entry, struct pooled **ret_process, int *ret_retry_after_s);
 /* Gives it back; `alive` false: it has ended or is not to be used again. */
 void pool_give(struct pooled *process, bool alive);
-/* Adds a process that was made apart (a new version that was tried before it was stored). */
+/* Adds a process that was made apart (a new version that was tried before it was stored). Takes the link over; lets go of it if the version does
+ * not answer (any more). */
 void pool_add(struct pool_entry *entry, struct link *link, struct version *version);
 
 /* Lets go of idle processes that have ended, as all do when the host does. */

@@ -55,13 +55,24 @@ static bool is_due(int64_t *due_mono_ms, int64_t every_ms)
     return true;
 }
 
+/* What others have changed where the database is shared, and what was changed here: whatever went wrong with that then is mended now. */
+static FIBER_FN void refresh(struct database *database)
+{
+    static unsigned covered;
+    unsigned changes = registry_changes();
+    if (!database_is_postgres(database) && changes == covered)
+        return;
+    if (registry_refresh(database) == 0 && hooks_reload(database) == 0)
+        covered = changes;
+}
+
 /* Everything that happens by the clock, one after the other on one fiber. */
 static FIBER_FN void beat(struct database *database, int64_t due[4])
 {
     if (is_due(&due[0], LOGS_EVERY_MS))
         logs_flush(database);
-    if (database_is_postgres(database) && is_due(&due[1], REFRESH_EVERY_MS) && registry_refresh(database) == 0)
-        hooks_reload(database);
+    if (is_due(&due[1], REFRESH_EVERY_MS))
+        refresh(database);
     if (is_due(&due[2], SWEEP_EVERY_MS))
         pool_sweep();
     if (is_due(&due[3], CLEAN_EVERY_MS))

@@ -1,4 +1,7 @@
-/* The registry's SQL. A change of a function locks its row first, so changes of one function have an order. */
+/*
+ * The registry's SQL. A change of a function locks its row first, so changes of one function have an order; the last thing it does is to count the
+ * registry's one revision up, so all changes have an order. What is read says the revision of the same snapshot, which takes one statement.
+ */
 #include "functions/store.h"
 
 #include "base/clock.h"
@@ -9,9 +12,10 @@
 
 #define COLUMNS                                                                                                                       \
     " f.name, v.id, v.version, v.access, v.timeout_ms, v.memory_mb, v.concurrency, v.reuse, v.triggers, v.settings, v.created_at,"     \
-    " f.created_at, f.updated_at, f.builtin, v.builtin, v.version = f.version, v.created_by"
+    " f.created_at, f.updated_at, f.builtin, v.builtin, v.version = f.version, v.created_by,"                                          \
+    " (SELECT revision FROM function_registry WHERE id = 1)"
 #define FROM " FROM functions f JOIN function_versions v ON v.name = f.name"
-#define SOURCE_COLUMN 17
+#define SOURCE_COLUMN 18
 
 static bool truth(const struct rows *rows, unsigned row, unsigned column)
 {
@@ -39,6 +43,7 @@ static void read_version(const struct rows *rows, unsigned row, struct stored_ve
         .shipped = rows_integer(rows, row, 14) != 0,
         .is_current = truth(rows, row, 15),
         .created_by = rows_text(rows, row, 16),
+        .revision = rows_integer(rows, row, 17),
         .source = rows->columns > SOURCE_COLUMN ? rows_text(rows, row, SOURCE_COLUMN) : NULL,
     };
 }
@@ -162,10 +167,13 @@ FIBER_FN int functions_store_revision(struct database *database, int64_t *ret_re
     return database_read(database, revision_body, ret_revision);
 }
 
-static int count_revision(struct transaction *tx)
+static int count_revision(struct transaction *tx, struct stored_version *ret_version)
 {
-    int changed = sql_run(tx, "UPDATE function_registry SET revision = revision + 1 WHERE id = 1", "");
-    return changed < 0 ? changed : 0;
+    struct rows rows;
+    int error = sql_query(tx, &rows, "UPDATE function_registry SET revision = revision + 1 WHERE id = 1 RETURNING revision", "");
+    if (!error)
+        ret_version->revision = rows_integer(&rows, 0, 0);
+    return error;
 }
 
 static int replace_triggers(struct transaction *tx, const struct stored_version *version)
@@ -198,7 +206,7 @@ static int insert_version(struct transaction *tx, struct stored_version *version
                         (int64_t)version->shipped, version->created_by, version->created_ms);
     if (error >= 0)
         error = replace_triggers(tx, version);
-    return error < 0 ? error : count_revision(tx);
+    return error < 0 ? error : count_revision(tx, version);
 }
 
 int functions_store_create_tx(struct transaction *tx, struct stored_version *version)
@@ -233,7 +241,7 @@ static int make_current(struct transaction *tx, const char *name, int64_t number
     int error = changed < 0 ? changed : functions_store_get_tx(tx, name, ret_version);
     if (!error)
         error = replace_triggers(tx, ret_version);
-    return error ? error : count_revision(tx);
+    return error ? error : count_revision(tx, ret_version);
 }
 
 int functions_store_rollback_tx(struct transaction *tx, const char *name, int64_t number, struct stored_version *ret_version)
@@ -270,7 +278,7 @@ int functions_store_delete_tx(struct transaction *tx, const char *name, struct s
         error = sql_run(tx, "DELETE FROM function_logs WHERE name = ?1", "t", name);
     if (error >= 0)
         error = sql_run(tx, "DELETE FROM functions WHERE name = ?1", "t", name);
-    return error < 0 ? error : count_revision(tx);
+    return error < 0 ? error : count_revision(tx, ret_version);
 }
 
 int functions_store_ship_tx(struct transaction *tx, struct stored_version *version)

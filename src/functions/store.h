@@ -16,6 +16,7 @@ struct stored_version {
     bool shipped; /* and this version is */
     int64_t function_created_ms, function_updated_ms, created_ms;
     const char *created_by;
+    int64_t revision; /* of the registry: it was so then */
 };
 
 /* The version that answers. 0, -ENOENT. */
@@ -34,7 +35,8 @@ FIBER_FN int functions_store_list(struct database *database, const char *after, 
 FIBER_FN int functions_store_versions(struct database *database, const char *name, int64_t before, int limit, struct stored_list *ret_list);
 FIBER_FN int functions_store_revision(struct database *database, int64_t *ret_revision);
 
-/* Writers. Each counts the registry's revision up. `version` gives what is stored; id, number and times are filled in. */
+/* Writers. Each counts the registry's revision up: whoever has a higher one has committed later. `version` gives what is stored; id, number,
+ * times and revision are filled in. */
 int functions_store_create_tx(struct transaction *tx, struct stored_version *version); /* -EEXIST */
 int functions_store_update_tx(struct transaction *tx, struct stored_version *version); /* -ENOENT */
 int functions_store_rollback_tx(struct transaction *tx, const char *name, int64_t number, struct stored_version *ret_version); /* -ENOENT: no such function, -ESRCH: no such version */
