@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,18 +24,47 @@ struct hook {
     struct cron cron;
 };
 
-/* Those in force. Replaced as a whole. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct hook *hooks;
-static unsigned hook_count, topic_count;
+/* All hooks at one revision of the registry. Never changed; goes with its last user. */
+struct hook_list {
+    atomic_uint users;
+    int64_t revision;
+    unsigned count, topics;
+    struct hook at[];
+};
 
-static void free_hooks(struct hook *list, unsigned count)
+/* The one in force, or NULL. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct hook_list *current;
+
+static void list_unref(struct hook_list *list)
 {
-    for (unsigned i = 0; i < count; i++) {
-        free(list[i].name);
-        free(list[i].trigger);
+    if (!list || atomic_fetch_sub(&list->users, 1) != 1)
+        return;
+    for (unsigned i = 0; i < list->count; i++) {
+        free(list->at[i].name);
+        free(list->at[i].trigger);
     }
     free(list);
+}
+
+static void give_back(void *held)
+{
+    struct hook_list **list = held;
+    list_unref(*list);
+    *list = NULL;
+}
+
+/* The list in force, which stays for as long as the fiber or until it is given back; NULL: none. */
+static struct hook_list **hold_list(void)
+{
+    struct hook_list **held = arena_alloc(fiber_arena(), sizeof(*held));
+    fiber_defer(give_back, held);
+    pthread_mutex_lock(&lock);
+    *held = current;
+    if (current)
+        atomic_fetch_add(&current->users, 1);
+    pthread_mutex_unlock(&lock);
+    return held;
 }
 
 static int read_body(struct transaction *tx, void *arg)
@@ -42,44 +72,60 @@ static int read_body(struct transaction *tx, void *arg)
     return functions_store_triggers_tx(tx, arg);
 }
 
-/* Fills one hook; false for a trigger that this version does not know. */
-static bool make_hook(const char *name, const char *trigger, struct hook *ret_hook)
+/* Adds one; a trigger that this version does not know is left out. 0 or -ENOMEM. */
+static int add_hook(struct hook_list *list, const char *name, const char *trigger)
 {
     const char *why;
     struct hook hook = {0};
     if (function_rules_trigger_parse(trigger, &hook.kind, &why))
-        return false;
+        return 0;
     if (hook.kind == TRIGGER_CRON)
         function_rules_cron_parse(trigger + strlen("cron:"), &hook.cron);
     hook.name = strdup(name);
     hook.trigger = strdup(trigger);
-    *ret_hook = hook;
-    return true;
+    list->at[list->count++] = hook;
+    list->topics += hook.kind == TRIGGER_TOPIC;
+    return hook.name && hook.trigger ? 0 : -ENOMEM;
+}
+
+/* NULL when memory is short. */
+static struct hook_list *list_new(const struct rows *rows)
+{
+    struct hook_list *list = calloc(1, sizeof(*list) + rows->count * sizeof(list->at[0]));
+    if (!list)
+        return NULL;
+    atomic_init(&list->users, 1);
+    list->revision = rows->count ? rows_integer(rows, 0, 2) : 0;
+    for (unsigned i = 0; i < rows->count; i++) {
+        if (!rows_null(rows, i, 0) && add_hook(list, rows_text(rows, i, 0), rows_text(rows, i, 1))) {
+            list_unref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+/* Puts it in force unless a newer one is. */
+static void list_install(struct hook_list *list)
+{
+    pthread_mutex_lock(&lock);
+    bool news = !current || list->revision > current->revision;
+    struct hook_list *old = news ? current : list;
+    if (news)
+        current = list;
+    pthread_mutex_unlock(&lock);
+    list_unref(old);
 }
 
 FIBER_FN int hooks_reload(struct database *database)
 {
     struct rows rows;
     int error = database_read(database, read_body, &rows);
-    if (error)
-        return error;
-    struct hook *list = calloc(rows.count + 1, sizeof(*list));
-    unsigned count = 0, topics = 0;
-    for (unsigned i = 0; list && i < rows.count; i++) {
-        if (!make_hook(rows_text(&rows, i, 0), rows_text(&rows, i, 1), &list[count]))
-            continue;
-        topics += list[count].kind == TRIGGER_TOPIC;
-        count++;
-    }
-    pthread_mutex_lock(&lock);
-    struct hook *old = hooks;
-    unsigned old_count = hook_count;
-    hooks = list;
-    hook_count = list ? count : 0;
-    topic_count = list ? topics : 0;
-    pthread_mutex_unlock(&lock);
-    free_hooks(old, old_count);
-    return list ? 0 : -ENOMEM;
+    struct hook_list *list = error ? NULL : list_new(&rows);
+    if (!list)
+        return error ? error : -ENOMEM;
+    list_install(list);
+    return 0;
 }
 
 /* A job for a function: what the outbox sends to functions.invocations. */
@@ -133,14 +179,14 @@ static int cause_body(struct transaction *tx, void *arg)
     return queue_cause(tx, arg);
 }
 
-/* A function is run once for a cause, whichever of its triggers fit. Called with the lock held. */
-static void add_target(struct arena *arena, struct cause *cause, const struct hook *hook)
+/* A function is run once for a cause, whichever of its triggers fit. */
+static void add_target(struct cause *cause, const struct hook *hook)
 {
     for (unsigned i = 0; i < cause->count; i++)
         if (!strcmp(cause->targets[i].name, hook->name))
             return;
     if (cause->count < TARGETS_MAX)
-        cause->targets[cause->count++] = (struct target){arena_strdup(arena, hook->name), arena_strdup(arena, hook->trigger)};
+        cause->targets[cause->count++] = (struct target){hook->name, hook->trigger};
 }
 
 /* The queues user.created and order.created: inside the consumer's transaction, so from the table. */
@@ -151,7 +197,7 @@ static int on_queue(struct transaction *tx, void *queue_name, struct event_item 
     struct cause *cause = arena_alloc(arena, sizeof(*cause));
     int error = functions_store_triggers_tx(tx, &rows);
     for (unsigned i = 0; !error && i < rows.count && cause->count < TARGETS_MAX; i++)
-        if (!strcmp(rows_text(&rows, i, 1), queue_name))
+        if (!rows_null(&rows, i, 0) && !strcmp(rows_text(&rows, i, 1), queue_name))
             cause->targets[cause->count++] = (struct target){rows_text(&rows, i, 0), rows_text(&rows, i, 1)};
     for (unsigned i = 0; !error && i < count; i++) {
         cause->id = items[i].event->id;
@@ -160,60 +206,46 @@ static int on_queue(struct transaction *tx, void *queue_name, struct event_item 
     return error;
 }
 
-static bool find_topic_targets(struct arena *arena, const char *type, struct cause *cause)
+static bool find_topic_targets(const struct hook_list *list, const char *type, struct cause *cause)
 {
-    pthread_mutex_lock(&lock);
-    for (unsigned i = 0; i < hook_count; i++)
-        if (hooks[i].kind == TRIGGER_TOPIC && function_rules_type_matches(hooks[i].trigger, type))
-            add_target(arena, cause, &hooks[i]);
-    pthread_mutex_unlock(&lock);
+    for (unsigned i = 0; i < list->count; i++)
+        if (list->at[i].kind == TRIGGER_TOPIC && function_rules_type_matches(list->at[i].trigger, type))
+            add_target(cause, &list->at[i]);
     return cause->count > 0;
 }
 
-/* Topics: 0 when the jobs of all records are durable. A record that is no event concerns no function. */
-static FIBER_FN int on_topic(void *context, const struct stream_record *records, unsigned count)
+/* A record that is no event concerns no function. */
+static FIBER_FN int on_record(struct database *database, const struct hook_list *list, const struct stream_record *record)
 {
-    struct functions_context *functions = context;
-    /* A trigger that another instance was given a moment ago counts for what happens from then on. */
-    if (database_is_postgres(functions->engines->database)) {
-        int stale = hooks_reload(functions->engines->database);
-        if (stale)
-            return stale;
-    }
-    pthread_mutex_lock(&lock);
-    bool anybody = topic_count > 0;
-    pthread_mutex_unlock(&lock);
-    for (unsigned i = 0; anybody && i < count; i++) {
-        struct arena *arena = fiber_arena();
-        struct cause *cause = arena_alloc(arena, sizeof(*cause));
-        struct event event;
-        if (event_parse(arena, records[i].value, &event, NULL) || !find_topic_targets(arena, event.type, cause))
-            continue;
-        cause->id = event.id;
-        if (json_parse(arena, records[i].value, &cause->event, NULL))
-            continue;
-        int error = database_transact(functions->engines->database, cause_body, cause);
-        if (error)
-            return error;
-    }
-    return 0;
-}
-
-FIBER_FN int hooks_minute(struct database *database, int64_t minute)
-{
-    time_t seconds = (time_t)(minute * 60);
-    struct tm utc;
-    char at[TIME_TEXT_SIZE];
     struct arena *arena = fiber_arena();
     struct cause *cause = arena_alloc(arena, sizeof(*cause));
-    gmtime_r(&seconds, &utc);
-    pthread_mutex_lock(&lock);
-    for (unsigned i = 0; i < hook_count; i++)
-        if (hooks[i].kind == TRIGGER_CRON && function_rules_cron_matches(&hooks[i].cron, &utc))
-            add_target(arena, cause, &hooks[i]);
-    pthread_mutex_unlock(&lock);
-    if (!cause->count)
+    struct event event;
+    if (event_parse(arena, record->value, &event, NULL) || !find_topic_targets(list, event.type, cause))
         return 0;
+    cause->id = event.id;
+    return json_parse(arena, record->value, &cause->event, NULL) ? 0 : database_transact(database, cause_body, cause);
+}
+
+/* Topics: 0 when the jobs of all records are durable. */
+static FIBER_FN int on_topic(void *context, const struct stream_record *records, unsigned count)
+{
+    struct database *database = ((struct functions_context *)context)->engines->database;
+    /* A trigger that another instance was given a moment ago counts for what happens from then on. */
+    int error = database_is_postgres(database) ? hooks_reload(database) : 0;
+    if (error)
+        return error;
+    struct hook_list **held = hold_list();
+    bool anybody = *held && (*held)->topics > 0;
+    for (unsigned i = 0; anybody && !error && i < count; i++)
+        error = on_record(database, *held, &records[i]);
+    give_back(held);
+    return error;
+}
+
+static FIBER_FN int queue_minute(struct database *database, int64_t minute, struct cause *cause)
+{
+    char at[TIME_TEXT_SIZE];
+    struct arena *arena = fiber_arena();
     time_print(minute * 60000, at);
     struct event event = {
         .source = SOURCE_FUNCTIONS,
@@ -225,6 +257,21 @@ FIBER_FN int hooks_minute(struct database *database, int64_t minute)
     /* The minute, not the event, is the cause: every instance has the same clock. */
     cause->id = arena_printf(arena, "minute:%s", at);
     return database_transact(database, cause_body, cause);
+}
+
+FIBER_FN int hooks_minute(struct database *database, int64_t minute)
+{
+    time_t seconds = (time_t)(minute * 60);
+    struct tm utc;
+    struct cause *cause = arena_alloc(fiber_arena(), sizeof(*cause));
+    struct hook_list **held = hold_list();
+    gmtime_r(&seconds, &utc);
+    for (unsigned i = 0; *held && i < (*held)->count; i++)
+        if ((*held)->at[i].kind == TRIGGER_CRON && function_rules_cron_matches(&(*held)->at[i].cron, &utc))
+            add_target(cause, &(*held)->at[i]);
+    int error = cause->count ? queue_minute(database, minute, cause) : 0;
+    give_back(held);
+    return error;
 }
 
 FIBER_FN int hooks_start(struct functions_context *context, struct err *err)

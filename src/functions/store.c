@@ -307,5 +307,8 @@ int functions_store_ship_tx(struct transaction *tx, struct stored_version *versi
 
 int functions_store_triggers_tx(struct transaction *tx, struct rows *ret_rows)
 {
-    return sql_query(tx, ret_rows, "SELECT name, trigger FROM function_triggers ORDER BY name, position", "");
+    return sql_query(tx, ret_rows,
+                     "SELECT t.name, t.trigger, r.revision FROM function_registry r LEFT JOIN function_triggers t ON 1 = 1 WHERE r.id = 1"
+                     " ORDER BY t.name, t.position",
+                     "");
 }

@@ -46,7 +46,7 @@ int functions_store_delete_tx(struct transaction *tx, const char *name, struct s
 /* Puts a shipped source in place at start, if it is new. */
 int functions_store_ship_tx(struct transaction *tx, struct stored_version *version);
 
-/* Functions whose trigger is `trigger`, or fits the event type, or is a cron: rows of name and trigger. */
+/* All triggers: rows of name, trigger and the registry's revision. With no trigger at all, one row whose name is NULL. */
 int functions_store_triggers_tx(struct transaction *tx, struct rows *ret_rows);
 
 /* Asynchronous calls. */
