@@ -152,11 +152,9 @@ struct cause {
     json_t *event;      /* the whole CloudEvent */
     struct target {
         const char *name, *trigger;
-    } targets[64];
-    unsigned count;
+    } *targets;
+    unsigned count, room;
 };
-
-#define TARGETS_MAX (sizeof(((struct cause *)0)->targets) / sizeof(struct target))
 
 static int queue_cause(struct transaction *tx, struct cause *cause)
 {
@@ -180,13 +178,19 @@ static int cause_body(struct transaction *tx, void *arg)
 }
 
 /* A function is run once for a cause, whichever of its triggers fit. */
-static void add_target(struct cause *cause, const struct hook *hook)
+static void add_target(struct arena *arena, struct cause *cause, const char *name, const char *trigger)
 {
     for (unsigned i = 0; i < cause->count; i++)
-        if (!strcmp(cause->targets[i].name, hook->name))
+        if (!strcmp(cause->targets[i].name, name))
             return;
-    if (cause->count < TARGETS_MAX)
-        cause->targets[cause->count++] = (struct target){hook->name, hook->trigger};
+    if (cause->count == cause->room) {
+        struct target *more = arena_alloc(arena, (cause->room * 2 + 8) * sizeof(*more));
+        if (cause->count)
+            memcpy(more, cause->targets, cause->count * sizeof(*more));
+        cause->targets = more;
+        cause->room = cause->room * 2 + 8;
+    }
+    cause->targets[cause->count++] = (struct target){name, trigger};
 }
 
 /* The queues user.created and order.created: inside the consumer's transaction, so from the table. */
@@ -196,9 +200,9 @@ static int on_queue(struct transaction *tx, void *queue_name, struct event_item 
     struct arena *arena = transaction_arena(tx);
     struct cause *cause = arena_alloc(arena, sizeof(*cause));
     int error = functions_store_triggers_tx(tx, &rows);
-    for (unsigned i = 0; !error && i < rows.count && cause->count < TARGETS_MAX; i++)
+    for (unsigned i = 0; !error && i < rows.count; i++)
         if (!rows_null(&rows, i, 0) && !strcmp(rows_text(&rows, i, 1), queue_name))
-            cause->targets[cause->count++] = (struct target){rows_text(&rows, i, 0), rows_text(&rows, i, 1)};
+            add_target(arena, cause, rows_text(&rows, i, 0), rows_text(&rows, i, 1));
     for (unsigned i = 0; !error && i < count; i++) {
         cause->id = items[i].event->id;
         error = json_parse(arena, items[i].message->body, &cause->event, NULL) ? -EBADMSG : queue_cause(tx, cause);
@@ -210,7 +214,7 @@ static bool find_topic_targets(const struct hook_list *list, const char *type, s
 {
     for (unsigned i = 0; i < list->count; i++)
         if (list->at[i].kind == TRIGGER_TOPIC && function_rules_type_matches(list->at[i].trigger, type))
-            add_target(cause, &list->at[i]);
+            add_target(fiber_arena(), cause, list->at[i].name, list->at[i].trigger);
     return cause->count > 0;
 }
 
@@ -268,7 +272,7 @@ FIBER_FN int hooks_minute(struct database *database, int64_t minute)
     gmtime_r(&seconds, &utc);
     for (unsigned i = 0; *held && i < (*held)->count; i++)
         if ((*held)->at[i].kind == TRIGGER_CRON && function_rules_cron_matches(&(*held)->at[i].cron, &utc))
-            add_target(cause, &(*held)->at[i]);
+            add_target(fiber_arena(), cause, (*held)->at[i].name, (*held)->at[i].trigger);
     int error = cause->count ? queue_minute(database, minute, cause) : 0;
     give_back(held);
     return error;

@@ -16,6 +16,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <time.h>
 
 /* Beyond every revision that the database of this test comes to. */
 #define LATER 1000000
@@ -137,6 +138,41 @@ static int delete_body(struct transaction *tx, void *row)
     return functions_store_delete_tx(tx, gone->name, gone);
 }
 
+#define HOOKED 100
+
+static int hooked_body(struct transaction *tx, void *unused)
+{
+    int error = 0;
+    for (int i = 0; i < HOOKED && !error; i++) {
+        struct stored_version row = row_of(arena_printf(transaction_arena(tx), "hooked-%d", i), "", 1, 0);
+        row.triggers = "[\"cron:1 2 3 4 *\"]";
+        error = functions_store_create_tx(tx, &row);
+    }
+    return error;
+}
+
+static int count_jobs_body(struct transaction *tx, void *ret_count)
+{
+    struct rows rows;
+    int error = sql_query(tx, &rows, "SELECT COUNT(*) FROM hook_runs WHERE name LIKE 'hooked-%'", "");
+    if (!error)
+        *(int64_t *)ret_count = rows_integer(&rows, 0, 0);
+    return error;
+}
+
+/* However many functions wait for one event, all of them get it, once. */
+static void many_hooks(struct database *database)
+{
+    struct tm when = {.tm_year = 126, .tm_mon = 3, .tm_mday = 3, .tm_hour = 2, .tm_min = 1};
+    int64_t jobs = 0;
+    assert_int_equal(database_transact(database, hooked_body, NULL), 0);
+    assert_int_equal(hooks_reload(database), 0);
+    assert_int_equal(hooks_minute(database, timegm(&when) / 60), 0);
+    assert_int_equal(hooks_minute(database, timegm(&when) / 60), 0);
+    assert_int_equal(database_read(database, count_jobs_body, &jobs), 0);
+    assert_int_equal(jobs, HOOKED);
+}
+
 /* What another instance does shows in the database only. */
 static void body(void)
 {
@@ -185,7 +221,7 @@ static void body(void)
     unsigned before = registry_changes();
     note_deletion("early", LATER);
     assert_int_not_equal(registry_changes(), before);
-    assert_int_equal(hooks_reload(database), 0);
+    many_hooks(database);
     database_close(database);
 }
 
