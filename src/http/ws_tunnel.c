@@ -144,6 +144,17 @@ static void on_service_read(struct tcp *tcp, struct text bytes)
         tcp_close(tcp); /* it has answered our close */
 }
 
+/* Nothing more comes from the service: the client is told to come back, unless it knows better. */
+static void service_left(struct ws_tunnel *tunnel)
+{
+    if (!tunnel->to_client.closed && !tunnel->code)
+        ws_tunnel_close(tunnel, WS_CLOSE_RESTART, "restart");
+    if (tunnel->to_client.cut)
+        tcp_set_due(tunnel->client, clock_mono_ms() + CLOSE_MS); /* the client answers first */
+    else
+        end(tunnel->client);
+}
+
 static void on_service_ended(struct tcp *tcp, int error)
 {
     struct ws_tunnel *tunnel = tunnel_of(tcp);
@@ -151,14 +162,8 @@ static void on_service_ended(struct tcp *tcp, int error)
     tunnel->failed = true;
     wake(tunnel);
     tcp_close(tcp);
-    if (!tunnel->client)
-        return;
-    if (!tunnel->to_client.closed && !tunnel->code)
-        ws_tunnel_close(tunnel, WS_CLOSE_RESTART, "restart");
-    if (tunnel->to_client.cut)
-        tcp_set_due(tunnel->client, clock_mono_ms() + CLOSE_MS); /* the client answers first */
-    else
-        end(tunnel->client);
+    if (tunnel->client)
+        service_left(tunnel);
 }
 
 static void on_service_written(struct tcp *tcp)
@@ -385,6 +390,8 @@ static void join(struct ws_tunnel *tunnel, struct http_request *request, struct 
     tcp_set_due(tunnel->client, 0);
     pass(tunnel, &tunnel->to_client, (struct text){in.at + head_size, in.size - head_size});
     buffer_fini(&in);
+    if (tunnel->failed) /* it ended right behind its 101, before there was a client to tell */
+        service_left(tunnel);
     response->upgraded = true;
     response->status = 101;
 }

@@ -4,10 +4,14 @@
 #include "http/websocket.h"
 #include "ws_client.h"
 
+#include <poll.h>
+#include <semaphore.h>
+
 static struct http_server *service;
 static _Atomic int tunnels_closed, sockets_closed, socket_code;
 static _Atomic(struct ws_tunnel *) last_tunnel;
 static int tunnel_worker;
+static char brief_address[32];
 
 /* ---- the service: says what it hears ---- */
 
@@ -51,7 +55,8 @@ static void pass(void *context, struct http_request *request, struct http_respon
 {
     struct http_headers extra = {0};
     struct ws_tunnel *tunnel;
-    const char *address = text_equal(request->path, text_of("/nowhere")) ? "127.0.0.1:1" : http_server_address(service);
+    const char *address = text_equal(request->path, text_of("/nowhere")) ? "127.0.0.1:1" : text_equal(request->path, text_of("/brief"))
+        ? brief_address : http_server_address(service);
     http_header_add(request->arena, &extra, "X-Who", text_equal(request->path, text_of("/refused")) ? "eve" : "ada");
     if (ws_tunnel_open(request, response, address, &extra, tunnel_closed, NULL, &tunnel) == 0) {
         tunnel_worker = (int)worker_index(worker_self());
@@ -239,11 +244,76 @@ static void test_flood(void **state)
     run(flood_script, 1);
 }
 
+/* ---- a service that ends right behind its 101 ---- */
+
+static sem_t held, go_on;
+
+/* The worker looks at nothing until all has happened. */
+static void hold(void *unused)
+{
+    sem_post(&held);
+    sem_wait(&go_on);
+}
+
+static int listen_briefly(struct loopback *l)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    LOOPBACK_CHECK(l, bind(fd, (struct sockaddr *)&address, size) == 0 && listen(fd, 1) == 0);
+    LOOPBACK_CHECK(l, getsockname(fd, (struct sockaddr *)&address, &size) == 0);
+    snprintf(brief_address, sizeof brief_address, "127.0.0.1:%u", ntohs(address.sin_port));
+    return fd;
+}
+
+/* The request is never read: closing resets the connection, and the gateway finds the 101 and the end at once. */
+static void serve_briefly(struct loopback *l, int listener, const char *frames)
+{
+    int fd = accept(listener, NULL, NULL);
+    LOOPBACK_CHECK(l, fd >= 0 && poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, LOOPBACK_WAIT_S * 1000) == 1);
+    LOOPBACK_CHECK(l, worker_post(worker_at(0), hold, NULL) == 0);
+    sem_wait(&held);
+    loopback_say(l, fd, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+    loopback_say(l, fd, frames);
+    close(fd);
+    sem_post(&go_on);
+}
+
+static void brief_script(struct loopback *l)
+{
+    static const struct { const char *frames; int code; } cases[] = {{"", 1012}, {"\x81\x05hello", 1012}, {"\x88\x02\x0f\xa1", 4001}};
+    char text[1024];
+    sem_init(&held, 0, 0);
+    sem_init(&go_on, 0, 0);
+    int listener = listen_briefly(l);
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases && !l->failed[0]; i++) {
+        int fd = loopback_connect(l);
+        loopback_say(l, fd, "GET /brief HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" WS_KEY "\r\n");
+        serve_briefly(l, listener, cases[i].frames);
+        LOOPBACK_CHECK(l, loopback_answer(l, fd, true, text, sizeof text) == 101);
+        if (cases[i].frames[0] == '\x81')
+            LOOPBACK_CHECK(l, hears(l, fd, "hello"));
+        LOOPBACK_CHECK(l, hears_close(l, fd, cases[i].code));
+        say(l, fd, 0x88, "\x03\xf4", 2);
+        LOOPBACK_CHECK(l, loopback_ended(fd));
+        close(fd);
+    }
+    close(listener);
+    for (int i = 0; i < LOOPBACK_WAIT_S * 1000 && tunnels_closed < 3; i++)
+        usleep(1000);
+    LOOPBACK_CHECK(l, tunnels_closed == 3);
+}
+
+static void test_brief_service(void **state)
+{
+    run(brief_script, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_messages),       cmocka_unit_test(test_refusals), cmocka_unit_test(test_own_close),
-        cmocka_unit_test(test_service_drains), cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_service_drains), cmocka_unit_test(test_flood),    cmocka_unit_test(test_brief_service),
     };
     log_set_level(LOG_WARN);
     return cmocka_run_group_tests(tests, NULL, NULL);
