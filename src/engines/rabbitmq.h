@@ -26,6 +26,7 @@ struct rabbitmq_link {
     int64_t pause_ms;                   /* before the next connect */
     char *known[64];                    /* queues declared on this connection, of the publisher */
     unsigned known_count;
+    uint64_t published; /* delivery tags on this connection, of the publisher */
     bool complained;
 };
 
@@ -63,7 +64,8 @@ struct rabbitmq_publisher *rabbitmq_publisher_new(const char *url);
 /* Ends the thread; what is being sent is waited for. */
 void rabbitmq_publisher_free(struct rabbitmq_publisher *publisher);
 struct rabbitmq_link *rabbitmq_publisher_link(struct rabbitmq_publisher *publisher);
-/* All confirmed (0), or -EAGAIN. Waits whatever else happens to the fiber, some 12 s at most. */
+/* All confirmed (0), or -EAGAIN: the broker is away, or refuses some of them in spite of some seconds' repeats. Waits whatever else happens to
+ * the fiber, some 15 s at most. */
 FIBER_FN int rabbitmq_publish(struct rabbitmq_publisher *publisher, const struct rabbitmq_outgoing *list, unsigned count);
 /* Ready messages of these queues (back_to and pause_ms as above), by declaring them. 0 or -EAGAIN. */
 FIBER_FN int rabbitmq_count(struct rabbitmq_publisher *publisher, const struct rabbitmq_outgoing *list, unsigned count, int64_t *ret_counts);

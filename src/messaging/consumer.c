@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/uuid.h"
 #include "messaging/handling.h"
 
 #include <errno.h>
@@ -206,18 +207,35 @@ struct burial {
     unsigned count;
 };
 
+/* Another copy of it had its effect, or was dropped from the list. */
+static int was_handled(struct transaction *tx, const char *consumer, const struct handling *handling, bool *ret_handled)
+{
+    struct rows rows = {0};
+    int code = 0;
+    if (handling->parsed && uuid_is_valid(handling->event.id))
+        code = sql_query(tx, &rows, "SELECT 1 FROM inbox WHERE event_id = ?1 AND consumer = ?2", "tt", handling->event.id, consumer);
+    *ret_handled = rows.count > 0;
+    return code;
+}
+
 static int bury(struct transaction *tx, void *arg)
 {
     const struct burial *burial = arg;
     for (unsigned i = 0; i < burial->count; i++) {
         const struct queue_delivery *delivery = &burial->batch[i];
+        bool handled;
+        int code = was_handled(tx, burial->consumption->handler.name, &burial->list[i], &handled);
+        if (code < 0)
+            return code;
+        if (handled)
+            continue;
         struct dead_letter letter = {
             .source = delivery->message.queue,
             .consumer = burial->consumption->handler.name,
             .attempts = delivery->attempt,
             .error = delivery->error,
         };
-        int code = dead_letter_add(tx, &letter, &burial->list[i]);
+        code = dead_letter_add(tx, &letter, &burial->list[i]);
         if (code < 0)
             return code;
     }

@@ -110,13 +110,15 @@ static int drop(struct transaction *tx, void *arg)
 {
     struct rows rows;
     int code = take(tx, arg, &rows);
-    if (code < 0 || !rows.count || rows_null(&rows, 0, 7))
+    if (code < 0 || !rows.count)
         return code;
-    transaction_after_commit(tx, parking_wake, transaction_database(tx));
     if (uuid_is_valid(rows_text(&rows, 0, 2)))
         code = sql_run(tx, "INSERT INTO inbox (event_id, consumer, received_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING", "tti",
                        rows_text(&rows, 0, 2), rows_text(&rows, 0, 8), clock_wall_ms());
-    return code < 0 ? code : sql_run(tx, "DELETE FROM parked_events WHERE id = ?1", "i", rows_integer(&rows, 0, 7));
+    if (code < 0 || rows_null(&rows, 0, 7))
+        return code;
+    transaction_after_commit(tx, parking_wake, transaction_database(tx));
+    return sql_run(tx, "DELETE FROM parked_events WHERE id = ?1", "i", rows_integer(&rows, 0, 7));
 }
 
 static void change(const struct dead_letters *letters, struct http_request *request, struct http_response *response, transaction_body *body,

@@ -311,6 +311,49 @@ static void test_no_event(void **state)
     case_run(no_event, NULL);
 }
 
+/* A copy that comes late, of what was handled or dropped since, has no effect and is no dead letter, wherever it turns up. */
+static void late_copies(void *arg)
+{
+    enum { HANDLED, DROPPED, LETTER, LAST, COUNT };
+    static struct effect effect = {.fails_at = DROPPED, .fails_with = -EBADMSG, .failures = 1000};
+    struct err err = {0};
+    int one = 1, none = 0;
+    const char *name = case_name("late"), *dead = arena_printf(fiber_arena(), "%s.dead", name);
+    struct event_handler handler = handler_of(&effect);
+    struct queue_message message[COUNT], late[3];
+    open_all();
+    check_equal(consume_queue(database, queue, name, &handler, &err), 0);
+    for (int i = 0; i < COUNT; i++) {
+        struct event event = {.source = "/users", .type = "purser.test", .subject = "s", .data = json_make(fiber_arena(), "{s:i}", "number", i)};
+        struct text body = event_print(fiber_arena(), &event);
+        message[i] = (struct queue_message){.queue = name, .id = event.id, .body = body};
+    }
+    check_equal(queue_publish(queue, message, 2), 0);
+    case_until_count(&effect.told, 1);
+    case_until(has_letter, &one);
+    int failures = atomic_load(&effect.failures);
+    change_letter(dead_letters_drop, 204);
+    check_equal(queue_publish(queue, &message[DROPPED], 1), 0);
+    check_equal(queue_publish(queue, &message[LAST], 1), 0);
+    case_until_count(&effect.told, 2);
+    check_equal(atomic_load(&effect.failures), failures);
+    for (int i = 0; i < 3; i++) {
+        late[i] = message[i];
+        late[i].queue = dead;
+    }
+    check_equal(queue_publish(queue, late, 3), 0); /* the last of them was never handled */
+    case_until(has_letter, &one);
+    change_letter(dead_letters_drop, 204);
+    case_until(has_letter, &none);
+    check_effects(2);
+    close_all();
+}
+
+static void test_late_copies(void **state)
+{
+    case_run(late_copies, NULL);
+}
+
 /* A poison event of a topic parks its key: later events of the key wait, all others go on; order holds when it is sent again or dropped. */
 static void poison_of_stream(void *arg)
 {
@@ -485,6 +528,7 @@ int main(void)
         cmocka_unit_test(test_repeats),
         cmocka_unit_test(test_poison_of_queue),
         cmocka_unit_test(test_no_event),
+        cmocka_unit_test(test_late_copies),
         cmocka_unit_test(test_poison_of_stream),
         cmocka_unit_test(test_dropped_of_stream),
         cmocka_unit_test(test_passing),

@@ -1,0 +1,232 @@
+/*
+ * A broker refuses a message with basic.nack, or returns it as one without a queue and confirms it all the same. Both pass: a quorum queue
+ * whose leader is still being chosen does either, and a second declaration of it does not wait for that. So what is refused stays left in its
+ * job, for another round on the same connection.
+ */
+#include "engines/rabbitmq_round.h"
+
+#include "base/clock.h"
+
+#include <amqp_framing.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONFIRM_MS 10000
+
+/* One message on its way. */
+struct slot {
+    struct rabbitmq_job *job;
+    unsigned at; /* in the job's list */
+    bool settled, refused;
+};
+
+/* Slots are in the order of the delivery tags after `before`. */
+struct round {
+    uint64_t before;
+    unsigned count, waiting;
+    struct slot slots[RABBITMQ_ROUND_MESSAGES];
+};
+
+/* ---- queues that are known ---- */
+
+static bool is_known(struct rabbitmq_link *link, const char *queue)
+{
+    for (unsigned i = 0; i < link->known_count; i++)
+        if (strcmp(link->known[i], queue) == 0)
+            return true;
+    return false;
+}
+
+/* Declares a queue at its first use on this connection, so that nothing is published to where nobody has been yet. */
+static bool know(struct rabbitmq_link *link, const struct rabbitmq_outgoing *out)
+{
+    if (is_known(link, out->queue))
+        return true;
+    if (*out->back_to && !is_known(link, out->back_to) && rabbitmq_declare(link, RABBITMQ_DECLARE_CHANNEL, out->back_to, "", 0) < 0)
+        return false;
+    if (rabbitmq_declare(link, RABBITMQ_DECLARE_CHANNEL, out->queue, out->back_to, out->pause_ms) < 0)
+        return false;
+    char *copy = strdup(out->queue);
+    if (copy && link->known_count < sizeof link->known / sizeof *link->known)
+        link->known[link->known_count++] = copy;
+    else
+        free(copy);
+    return true;
+}
+
+static void forget(struct rabbitmq_link *link, const char *queue)
+{
+    for (unsigned i = 0; i < link->known_count; i++)
+        if (strcmp(link->known[i], queue) == 0) {
+            free(link->known[i]);
+            link->known[i] = link->known[--link->known_count];
+            return;
+        }
+}
+
+/* ---- writing ---- */
+
+static amqp_bytes_t bytes_of(const char *string)
+{
+    return string ? amqp_cstring_bytes(string) : amqp_empty_bytes;
+}
+
+static bool send_one(struct rabbitmq_link *link, const struct rabbitmq_outgoing *out)
+{
+    const struct queue_message *message = out->message;
+    amqp_table_entry_t entries[3];
+    int count = 0;
+    entries[count++] = (amqp_table_entry_t){
+        .key = amqp_cstring_bytes("x-attempt"), .value = {.kind = AMQP_FIELD_KIND_I32, .value.i32 = (int32_t)out->attempt}};
+    if (out->error)
+        entries[count++] = (amqp_table_entry_t){.key = amqp_cstring_bytes("x-error"),
+                                                .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes(out->error)}};
+    if (message->traceparent)
+        entries[count++] =
+            (amqp_table_entry_t){.key = amqp_cstring_bytes("traceparent"),
+                                 .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes(message->traceparent)}};
+    amqp_basic_properties_t properties = {
+        ._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG | AMQP_BASIC_MESSAGE_ID_FLAG | AMQP_BASIC_HEADERS_FLAG |
+                  (message->correlation_id ? AMQP_BASIC_CORRELATION_ID_FLAG : 0) | (message->reply_to ? AMQP_BASIC_REPLY_TO_FLAG : 0),
+        .content_type = amqp_cstring_bytes("application/cloudevents+json"),
+        .delivery_mode = 2,
+        .message_id = bytes_of(message->id),
+        .correlation_id = bytes_of(message->correlation_id),
+        .reply_to = bytes_of(message->reply_to),
+        .headers = {.num_entries = count, .entries = entries},
+    };
+    amqp_bytes_t body = {.len = message->body.size, .bytes = (void *)(uintptr_t)message->body.at};
+    int status = amqp_basic_publish(link->connection, RABBITMQ_PUBLISH_CHANNEL, amqp_empty_bytes, amqp_cstring_bytes(out->queue), 1, 0,
+                                    &properties, body);
+    link->published += status == AMQP_STATUS_OK;
+    return status == AMQP_STATUS_OK;
+}
+
+/* ---- what the broker says ---- */
+
+static const struct rabbitmq_outgoing *outgoing_of(const struct slot *slot)
+{
+    return &slot->job->list[slot->at];
+}
+
+static void settle(struct round *round, uint64_t tag, bool multiple, bool refused)
+{
+    uint64_t first = multiple ? round->before + 1 : tag;
+    for (uint64_t at = first; at <= tag; at++) {
+        if (at <= round->before || at - round->before > round->count)
+            continue;
+        struct slot *slot = &round->slots[at - round->before - 1];
+        if (slot->settled)
+            continue;
+        slot->settled = true;
+        slot->refused |= refused;
+        round->waiting--;
+    }
+}
+
+static bool is_equal(amqp_bytes_t bytes, const char *string)
+{
+    return bytes.len == strlen(string) && memcmp(bytes.bytes, string, bytes.len) == 0;
+}
+
+/* A returned message says its queue and its id; its confirm follows. The same message twice in a round counts as returned twice. */
+static void note_returned(struct rabbitmq_link *link, struct round *round, amqp_bytes_t queue, amqp_bytes_t id)
+{
+    for (unsigned i = 0; i < round->count; i++) {
+        const struct rabbitmq_outgoing *out = outgoing_of(&round->slots[i]);
+        if (!is_equal(queue, out->queue) || !is_equal(id, out->message->id ? out->message->id : ""))
+            continue;
+        round->slots[i].refused = true;
+        forget(link, out->queue); /* gone, perhaps: it is declared anew */
+    }
+}
+
+/* The returned message's content follows its method. */
+static bool take_returned(struct rabbitmq_link *link, struct round *round, const amqp_basic_return_t *returned)
+{
+    amqp_message_t message;
+    amqp_rpc_reply_t reply = amqp_read_message(link->connection, RABBITMQ_PUBLISH_CHANNEL, &message, 0);
+    if (reply.reply_type != AMQP_RESPONSE_NORMAL)
+        return false;
+    bool has_id = message.properties._flags & AMQP_BASIC_MESSAGE_ID_FLAG;
+    note_returned(link, round, returned->routing_key, has_id ? message.properties.message_id : amqp_empty_bytes);
+    amqp_destroy_message(&message);
+    return true;
+}
+
+/* AMQP_STATUS_OK: one frame was taken. AMQP_STATUS_TIMEOUT: none has come. Others: the connection is of no use any more. */
+static int take_frame(struct rabbitmq_link *link, struct round *round, int64_t until_mono_ms)
+{
+    amqp_frame_t frame;
+    int64_t left = until_mono_ms - clock_mono_ms();
+    struct timeval wait = {.tv_sec = left > 0 ? left / 1000 : 0, .tv_usec = left > 0 ? left % 1000 * 1000 : 0};
+    int status = amqp_simple_wait_frame_noblock(link->connection, &frame, &wait);
+    if (status != AMQP_STATUS_OK || frame.frame_type != AMQP_FRAME_METHOD)
+        return status;
+    switch (frame.payload.method.id) {
+    case AMQP_BASIC_ACK_METHOD: {
+        const amqp_basic_ack_t *ack = frame.payload.method.decoded;
+        settle(round, ack->delivery_tag, ack->multiple, false);
+        return AMQP_STATUS_OK;
+    }
+    case AMQP_BASIC_NACK_METHOD: {
+        const amqp_basic_nack_t *nack = frame.payload.method.decoded;
+        settle(round, nack->delivery_tag, nack->multiple, true);
+        return AMQP_STATUS_OK;
+    }
+    case AMQP_BASIC_RETURN_METHOD:
+        return take_returned(link, round, frame.payload.method.decoded) ? AMQP_STATUS_OK : AMQP_STATUS_CONNECTION_CLOSED;
+    case AMQP_CHANNEL_CLOSE_METHOD:
+    case AMQP_CONNECTION_CLOSE_METHOD:
+        return AMQP_STATUS_CONNECTION_CLOSED;
+    default:
+        return AMQP_STATUS_OK;
+    }
+}
+
+/* ---- the round ---- */
+
+static bool send_all(struct rabbitmq_link *link, struct round *round, struct rabbitmq_job *jobs)
+{
+    for (struct rabbitmq_job *job = jobs; job; job = job->next)
+        for (unsigned i = 0; !job->counts && i < job->count; i++) {
+            if (job->confirmed[i])
+                continue;
+            if (!know(link, &job->list[i]) || !send_one(link, &job->list[i]))
+                return false;
+            round->slots[round->count++] = (struct slot){.job = job, .at = i};
+        }
+    round->waiting = round->count;
+    return true;
+}
+
+static void note_confirmed(struct round *round)
+{
+    for (unsigned i = 0; i < round->count; i++) {
+        struct slot *slot = &round->slots[i];
+        if (!slot->settled || slot->refused)
+            continue;
+        slot->job->confirmed[slot->at] = true;
+        slot->job->left--;
+    }
+}
+
+bool rabbitmq_round_publish(struct rabbitmq_link *link, struct rabbitmq_job *jobs)
+{
+    struct round round = {.before = link->published};
+    if (!send_all(link, &round, jobs))
+        return false;
+    int64_t until = clock_mono_ms() + CONFIRM_MS;
+    int status = AMQP_STATUS_OK;
+    while (round.waiting && status == AMQP_STATUS_OK)
+        status = take_frame(link, &round, until);
+    note_confirmed(&round);
+    return status == AMQP_STATUS_OK;
+}
+
+bool rabbitmq_round_idle(struct rabbitmq_link *link)
+{
+    struct round none = {.before = link->published};
+    int status = take_frame(link, &none, clock_mono_ms());
+    return status == AMQP_STATUS_OK || status == AMQP_STATUS_TIMEOUT;
+}
