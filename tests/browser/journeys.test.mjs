@@ -12,6 +12,7 @@ let browser;
 let shop;
 let boss;
 let mug;
+let coat;
 
 before(async () => {
     if (missing) return;
@@ -19,6 +20,7 @@ before(async () => {
     browser = await launch();
     boss = await admin(shop);
     mug = await product(boss, { stock: 100000 });
+    coat = await product(boss, { unit_price: 123450 });
 });
 after(async () => {
     await browser?.close();
@@ -68,15 +70,18 @@ test('a declined card, then another', options, async () => {
     await leave(ada);
 });
 
-test('a paid order is cancelled and its money comes back', options, async () => {
-    const ada = await visitor(browser, shop);
+test('a paid order is cancelled and its money comes back, in the reader\'s own notation', options, async () => {
+    const ada = await visitor(browser, shop, { locale: 'de-DE' });
     await sign_up(ada);
-    await order(ada, mug);
+    await order(ada, coat);
     await status(ada, 'Paid');
     await ada.page.getByRole('button', { name: 'Cancel order' }).click();
     await ada.page.getByRole('dialog').getByRole('button', { name: 'Cancel the order' }).click();
     await status(ada, 'Cancelled');
     await ada.page.getByText('Refunded', { exact: true }).waitFor();
+    await ada.page.goto('/notifications');
+    await ada.page.getByRole('main').getByText(/We returned 1\.234,50\s€ to you/).waitFor();
+    await ada.page.getByRole('main').getByText(/Total: 1\.234,50\s€/).waitFor();
     await leave(ada);
 });
 

@@ -26,9 +26,9 @@ export function launch() {
 }
 
 /** One person's browser: a context of its own whose pages complain about errors and requests to anywhere else. */
-export async function open_browser(browser, base, { viewport = DESKTOP, scheme = 'light', expected = [] } = {}) {
-    const context = await browser.newContext({ baseURL: base, viewport, colorScheme: scheme, locale: 'en-GB', reducedMotion: 'reduce' });
-    context.setDefaultTimeout(30_000);
+export async function open_browser(browser, base, { viewport = DESKTOP, scheme = 'light', locale = 'en-GB', expected = [] } = {}) {
+    const context = await browser.newContext({ baseURL: base, viewport, colorScheme: scheme, locale, reducedMotion: 'reduce' });
+    context.setDefaultTimeout(60_000);
     const complaints = [];
     context.on('request', (request) => {
         const { origin, protocol } = new URL(request.url());

@@ -2,6 +2,7 @@
 import { useEffect } from 'react';
 import { onLive, useLiveConnection } from '@purser/live';
 import { ActionIcon, Anchor, Drawer, Group, Icon, Indicator, Link, notifications, Stack, Text, useDisclosure, useQueryClient, VisuallyHidden } from '@purser/ui';
+import { localizeMoney } from './localize-money';
 import { MarkAllButton, NotificationList } from './list';
 import { markLocally, useUnreadCount } from './requests';
 import { lookOf } from './rules';
@@ -55,7 +56,7 @@ function useLiveToasts(): void {
         return;
       }
       const look = lookOf(type);
-      notifications.show({ id, title, message: shorten(body), color: look.color, icon: <Icon name={look.icon} />, autoClose: 6000 });
+      notifications.show({ id, title: localizeMoney(title), message: shorten(localizeMoney(body)), color: look.color, icon: <Icon name={look.icon} />, autoClose: 6000 });
     });
   }, [client]);
 }

@@ -1,11 +1,13 @@
 /** One notification in a list. Opening it reads it. */
 import type { Notification } from '@purser/api';
 import { Box, Button, Group, Icon, Link, RelativeTime, Stack, Text, ThemeIcon, VisuallyHidden } from '@purser/ui';
+import { localizeMoney } from './localize-money';
 import { linkOf, lookOf } from './rules';
 
 export function Entry({ item, onRead, onOpen }: { item: Notification; onRead: (id: string) => void; onOpen?: () => void }) {
   const { icon, color } = lookOf(item.type);
   const to = linkOf(item);
+  const title = localizeMoney(item.title);
   const unread = item.read_at === null;
   const open = () => {
     if (unread) onRead(item.id);
@@ -18,9 +20,9 @@ export function Entry({ item, onRead, onOpen }: { item: Notification; onRead: (i
         <Stack gap={2} flex={1} miw={0}>
           <Text fw={unread ? 650 : 500} className="prose-line">
             {unread && <VisuallyHidden>Unread: </VisuallyHidden>}
-            {to === null ? item.title : <Link to={to} onClick={open} className="row-link"><span className="row-title">{item.title}</span></Link>}
+            {to === null ? title : <Link to={to} onClick={open} className="row-link"><span className="row-title">{title}</span></Link>}
           </Text>
-          <Text size="sm" c="dimmed" className="prose-line" style={{ whiteSpace: 'pre-line' }}>{item.body}</Text>
+          <Text size="sm" c="dimmed" className="prose-line" style={{ whiteSpace: 'pre-line' }}>{localizeMoney(item.body)}</Text>
           <Group gap="sm" mih={26}>
             <Text size="xs" c="dimmed"><RelativeTime time={item.created_at} /></Text>
             {unread && <Button variant="subtle" size="compact-xs" onClick={() => onRead(item.id)}>Mark as read</Button>}
