@@ -1,16 +1,14 @@
 // The web app's files as Nginx sends them: each in the best form that the client takes, typed as what it is.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import zlib from 'node:zlib';
-import { free_port, temporary_folder } from '../support/system.mjs';
-import { until } from '../support/wait.mjs';
+import { Nginx } from '../support/nginx.mjs';
+import { temporary_folder } from '../support/system.mjs';
 
-const deploy = new URL('../../deploy/nginx/', import.meta.url).pathname;
 const PAGE = '<!doctype html><title>shop</title>', SCRIPT = 'export const text = "Grüße";';
 const decoders = { br: zlib.brotliDecompressSync, gzip: zlib.gunzipSync, none: (body) => body };
 let base, nginx;
@@ -23,28 +21,15 @@ function write(file, text) {
 }
 
 before(async () => {
-    const folder = temporary_folder(), web = path.join(folder, 'web'), port = await free_port();
-    for (const at of [folder, web]) {
-        fs.mkdirSync(at, { recursive: true });
-        fs.chmodSync(at, 0o755);
-    }
+    const web = path.join(temporary_folder(), 'web');
     write(path.join(web, 'index.html'), PAGE);
     write(path.join(web, 'docs/index.html'), PAGE);
     write(path.join(web, 'assets/shell/a-1234.js'), SCRIPT);
-    const conf = path.join(folder, 'nginx.conf');
-    fs.cpSync(deploy, folder, { recursive: true });
-    const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder}/${name};`).join('\n');
-    fs.writeFileSync(conf, `daemon off; pid ${folder}/pid; error_log ${folder}/error.log; ${process.getuid() ? '' : 'user root;'}
-        events {}
-        http { include /etc/nginx/mime.types; ${temp} map $http_origin $cors_origin { default ""; }
-            include http.conf; access_log off;
-            server { listen 127.0.0.1:${port}; set $purser_web ${web}; include web.conf; } }`);
-    nginx = spawn('nginx', ['-c', conf, '-p', folder], { stdio: ['ignore', 'inherit', 'inherit'] });
-    base = `http://127.0.0.1:${port}`;
-    await until('nginx answers', () => get('/').then((answer) => answer.status === 200, () => false));
+    nginx = await new Nginx({ servers: [`set $purser_web ${web}; include web.conf;`] }).start();
+    [base] = nginx.bases;
 });
 
-after(() => nginx.kill());
+after(() => nginx?.stop());
 
 /** The answer, its body decoded as it says. */
 const get = (target, accepted) => new Promise((resolve, reject) => {
