@@ -4,9 +4,11 @@
  *   load get ADDRESS PORT PATH CONNECTIONS SECONDS [TOKENS]          one GET after the other
  *   load post ADDRESS PORT PATH CONNECTIONS SECONDS BODY [TOKENS]    one POST of that JSON after the other
  *   load orders ADDRESS PORT SKUS CONNECTIONS SECONDS TOKENS         orders, each followed to `order.paid` on its buyer's WebSocket
+ *   load open ADDRESS PORT SKUS CONNECTIONS SECONDS TOKENS RATE      the same, RATE orders a second whether answered or not
  *   load idle ADDRESS PORT SOCKETS TOKENS                            opens WebSockets, says so, holds them until its input ends
  *
- * TOKENS and SKUS are files with one a line. Prints one JSON object. It is no test: it counts what it sees, and the caller judges.
+ * At a fixed rate each order has a time at which it is meant to be sent, and what it took counts from there, also where it had to wait for a
+ * free connection. TOKENS and SKUS are files with one a line. Prints one JSON object. It is no test: it counts what it sees, and the caller judges.
  */
 #include "wire.h"
 
@@ -44,11 +46,17 @@ static struct {
     const char *path, *body; /* body: of POSTs, else NULL */
     struct wire *wires;
     unsigned wire_count, open_sockets;
-    uint64_t answers, good, bad, next_key;
-    struct times answer_times, paid_times;
+    uint64_t answers, good, bad, refused, next_key;
+    struct times answer_times, refusal_times, paid_times;
     struct order *orders; /* open addressing by id */
     uint64_t acknowledged, paid;
     bool ending;
+    /* At a fixed rate: connections that have nothing to do, and the orders sent so far. */
+    double rate; /* 0: one after the other */
+    int64_t started_us;
+    struct wire **idle;
+    unsigned idle_count;
+    uint64_t sent;
 } load;
 
 static void times_add(struct times *times, int64_t us)
@@ -139,7 +147,7 @@ static struct order *order_slot(const char *id)
             return &load.orders[at];
 }
 
-static void send_order(struct wire *wire)
+static void send_order(struct wire *wire, int64_t meant_us)
 {
     static unsigned turn;
     char text[4096], body[256];
@@ -150,7 +158,7 @@ static void send_order(struct wire *wire)
                        "POST /api/v1/orders HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"
                        "Idempotency-Key: %d-%llu\r\nContent-Length: %d\r\n\r\n%s",
                        load.tokens.line[wire->user], (int)getpid(), (unsigned long long)load.next_key++, body_len, body);
-    wire->sent_us = wire_now_us();
+    wire->sent_us = meant_us;
     wire_send(wire, text, (size_t)len);
 }
 
@@ -212,12 +220,30 @@ static void on_frames(struct wire *wire)
 
 /* The loop */
 
+static int64_t meant_us(uint64_t order)
+{
+    return load.started_us + (int64_t)((double)order * 1e6 / load.rate);
+}
+
+/* What is due by now, on the connections that are free. */
+static void send_due(void)
+{
+    while (!load.ending && load.idle_count && meant_us(load.sent) <= wire_now_us()) {
+        struct wire *wire = load.idle[--load.idle_count];
+        send_order(wire, meant_us(load.sent++));
+        if (wire->out_len)
+            watch(wire, EPOLL_CTL_MOD);
+    }
+}
+
 static void next_request(struct wire *wire)
 {
-    if (load.ending)
+    if (load.rate > 0)
+        load.idle[load.idle_count++] = wire;
+    else if (load.ending)
         return;
-    if (load.orders)
-        send_order(wire);
+    else if (load.orders)
+        send_order(wire, wire_now_us());
     else
         send_get(wire);
 }
@@ -237,6 +263,9 @@ static void on_answer(struct wire *wire, const struct wire_answer *answer)
         times_add(&load.answer_times, wire_now_us() - wire->sent_us);
         if (load.orders)
             order_acknowledged(wire, answer);
+    } else if (load.orders && answer->status == 503) {
+        load.refused++;
+        times_add(&load.refusal_times, wire_now_us() - wire->sent_us);
     } else if (load.bad++ == 0) {
         fprintf(stderr, "load: first refusal: %.*s\n", (int)answer->total_len, wire->in);
     }
@@ -283,17 +312,31 @@ static void open_sockets(unsigned count)
         turn(1000);
 }
 
+/* Until then; what was paid meanwhile. */
+static uint64_t run_until(int64_t end_us)
+{
+    uint64_t before = load.paid;
+    while (wire_now_us() < end_us) {
+        if (load.rate > 0)
+            send_due();
+        turn(load.rate > 0 ? 1 : 100);
+    }
+    return load.paid - before;
+}
+
+/* The first quarter is for getting under way: what was paid "meanwhile" is of the rest. */
 static void run_requests(unsigned connections, double seconds)
 {
     load.wires = calloc(connections, sizeof *load.wires);
+    load.idle = calloc(connections, sizeof *load.idle);
     int64_t started = wire_now_us(), end = started + (int64_t)(seconds * 1e6);
+    load.started_us = started;
     for (unsigned i = 0; i < connections; i++) {
         open_wire(&load.wires[i], i);
         next_request(&load.wires[i]);
     }
-    while (wire_now_us() < end)
-        turn(100);
-    uint64_t good = load.good;
+    run_until(started + (end - started) / 4);
+    uint64_t meanwhile = run_until(end), good = load.good;
     load.ending = true;
     for (int64_t drained = end + DRAIN_S * 1000000LL; load.orders && load.paid < load.acknowledged && wire_now_us() < drained;)
         turn(100);
@@ -302,9 +345,12 @@ static void run_requests(unsigned connections, double seconds)
            (unsigned long long)load.bad, (double)good / seconds, (long long)times_at(&load.answer_times, 0.5),
            (long long)times_at(&load.answer_times, 0.99));
     if (load.orders)
-        printf(",\"acknowledged\":%llu,\"paid\":%llu,\"paid_per_second\":%.0f,\"paid_p50_us\":%lld,\"paid_p99_us\":%lld",
+        printf(",\"acknowledged\":%llu,\"paid\":%llu,\"paid_per_second\":%.0f,\"paid_meanwhile_per_second\":%.0f,\"paid_p50_us\":%lld,"
+               "\"paid_p99_us\":%lld,\"refused\":%llu,\"refused_p50_us\":%lld,\"refused_p99_us\":%lld",
                (unsigned long long)load.acknowledged, (unsigned long long)load.paid, (double)load.paid / taken,
-               (long long)times_at(&load.paid_times, 0.5), (long long)times_at(&load.paid_times, 0.99));
+               (double)meanwhile / (seconds * 0.75), (long long)times_at(&load.paid_times, 0.5), (long long)times_at(&load.paid_times, 0.99),
+               (unsigned long long)load.refused, (long long)times_at(&load.refusal_times, 0.5),
+               (long long)times_at(&load.refusal_times, 0.99));
     printf("}\n");
 }
 
@@ -320,7 +366,7 @@ static void run_idle(unsigned count)
 
 static int usage(void)
 {
-    fputs("usage: load get|post|orders|idle ADDRESS PORT ... (see the top of load.c)\n", stderr);
+    fputs("usage: load get|post|orders|open|idle ADDRESS PORT ... (see the top of load.c)\n", stderr);
     return 2;
 }
 
@@ -344,7 +390,8 @@ int main(int argc, char **argv)
         if (argc > 8)
             read_lines(argv[8], &load.tokens);
         run_requests((unsigned)strtoul(argv[5], NULL, 10), strtod(argv[6], NULL));
-    } else if (!strcmp(argv[1], "orders") && argc >= 8) {
+    } else if ((!strcmp(argv[1], "orders") && argc >= 8) || (!strcmp(argv[1], "open") && argc >= 9)) {
+        load.rate = argc >= 9 ? strtod(argv[8], NULL) : 0;
         read_lines(argv[4], &load.skus);
         read_lines(argv[7], &load.tokens);
         load.orders = calloc(ORDERS_MAX, sizeof *load.orders);

@@ -1,4 +1,5 @@
-/* The sandbox's payment methods, as a table. The names of cards are Stripe's; the others are for failures that no card has. */
+/* The sandbox's payment methods, as a table, and the pauses of its callbacks. The names of cards are Stripe's; the others are for failures that
+ * no card has. */
 #include "sandbox/rules.h"
 
 #include <string.h>
@@ -18,4 +19,11 @@ const struct sandbox_method *sandbox_method_find(const char *name)
         if (strcmp(methods[i].name, name) == 0)
             return &methods[i];
     return NULL;
+}
+
+int64_t callback_pause_ms(int attempts, int64_t retry_after_s)
+{
+    if (retry_after_s >= CALLBACK_PAUSE_MAX_MS / 1000 || attempts >= 6)
+        return CALLBACK_PAUSE_MAX_MS;
+    return retry_after_s > 0 ? retry_after_s * 1000 : INT64_C(1000) << attempts;
 }

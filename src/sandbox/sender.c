@@ -1,6 +1,6 @@
 /*
  * Callbacks go out a batch at a time to the setting callback_url or, where that is empty, to the payment service of this process. One that
- * is not answered 2xx stays, and all wait a second: the shop may be away for a while. They leave a moment after what they tell of,
+ * is not answered 2xx is put off by itself (rules.c says for how long) and holds up no other. They leave a moment after what they tell of,
  * when whoever asked has had his answer: so they come in batches, and mostly tell nothing new.
  */
 #include "sandbox/sender.h"
@@ -31,14 +31,14 @@ struct sender {
     bool ended;
     struct wakeup wakeup, stopped, sent;
     unsigned on_the_way; /* of the batch */
-    int count;           /* of the last round; negative: not all of them went */
+    int count;           /* of the last round; negative: it failed */
+    int64_t next_due;    /* steady time; of those that were put off */
 };
 
 /* One callback that is being sent. */
 struct sending {
     struct sender *sender;
-    const struct callback *callback;
-    bool done;
+    struct callback *callback;
 };
 
 /* http://host:port/path in parts; false for anything else. */
@@ -60,7 +60,7 @@ static bool url_parts(struct arena *arena, const char *url, const char **ret_hos
     return host.size > 0;
 }
 
-static FIBER_FN int send_outside(const char *url, struct text body, const char *signature)
+static FIBER_FN int send_outside(const char *url, struct text body, const char *signature, struct http_response *answer)
 {
     struct arena *arena = fiber_arena();
     const char *host, *target, *addresses[1];
@@ -73,12 +73,10 @@ static FIBER_FN int send_outside(const char *url, struct text body, const char *
     struct http_call call = {.address = addresses[0], .method = "POST", .target = target, .body = body};
     http_header_add(arena, &call.headers, "Content-Type", "application/json");
     http_header_add(arena, &call.headers, CALLBACK_SIGNATURE_HEADER, signature);
-    struct http_response answer = {.arena = arena};
-    int error = http_client_call(&call, &answer, NULL);
-    return error ? error : answer.status;
+    return http_client_call(&call, answer, NULL);
 }
 
-static FIBER_FN int send_inside(struct text body, const char *signature)
+static FIBER_FN int send_inside(struct text body, const char *signature, struct http_response *answer)
 {
     struct arena *arena = fiber_arena();
     struct http_request request = {
@@ -94,22 +92,31 @@ static FIBER_FN int send_inside(struct text body, const char *signature)
     };
     http_header_add(arena, &request.headers, "Content-Type", "application/json");
     http_header_add(arena, &request.headers, CALLBACK_SIGNATURE_HEADER, signature);
-    struct http_response answer = {.arena = arena};
-    service_call("payments", &request, &answer);
-    return answer.status;
+    service_call("payments", &request, answer);
+    return 0;
+}
+
+/* In seconds; negative: it does not say, or in another form. */
+static int64_t retry_after_of(const struct http_response *answer)
+{
+    int64_t seconds;
+    struct text said = http_header(&answer->headers, "Retry-After");
+    return said.at && text_to_int64(said, &seconds) == 0 ? seconds : -1;
 }
 
 static FIBER_FN void send_one(void *arg)
 {
-    struct sending *sending = arg;
-    struct text body = sending->callback->body;
+    struct callback *callback = ((struct sending *)arg)->callback;
     const char *url = settings_text("callback_url");
-    char *signature = callback_sign(fiber_arena(), settings_text("callback_secret"), clock_wall_ms() / 1000, body);
+    char *signature = callback_sign(fiber_arena(), settings_text("callback_secret"), clock_wall_ms() / 1000, callback->body);
+    struct http_response answer = {.arena = fiber_arena()};
     fiber_set_deadline(clock_mono_ms() + CALL_MS);
-    int status = *url ? send_outside(url, body, signature) : send_inside(body, signature);
-    sending->done = status >= 200 && status <= 299;
-    if (!sending->done)
-        log_debug("callback not taken", "{s:i}", "result", status);
+    int error = *url ? send_outside(url, callback->body, signature, &answer) : send_inside(callback->body, signature, &answer);
+    callback->is_taken = !error && answer.status >= 200 && answer.status <= 299;
+    if (callback->is_taken)
+        return;
+    callback->pause_ms = callback_pause_ms(callback->attempts, error ? -1 : retry_after_of(&answer));
+    log_debug("callback not taken", "{s:i, s:I}", "result", error ? error : answer.status, "again_in_ms", (json_int_t)callback->pause_ms);
 }
 
 static void send_ended(void *arg)
@@ -133,32 +140,39 @@ static void send_start(struct sending *sending)
         arena_free(arena);
 }
 
-/* Sends all of a batch at once, and forgets those that were taken. */
-static FIBER_FN int send_batch(struct sender *sender, const struct callback *list, int count)
+/* Sends all of a batch at once; those whose fiber could not run count as not taken. */
+static FIBER_FN int send_batch(struct sender *sender, struct callback *list, int count)
 {
     struct sending *sendings = arena_alloc(fiber_arena(), sizeof *sendings * (size_t)count);
-    const char **taken = arena_alloc(fiber_arena(), sizeof *taken * (size_t)count);
-    int taken_count = 0;
     for (int i = 0; i < count; i++) {
-        sendings[i] = (struct sending){.sender = sender, .callback = &list[i]};
+        list[i].pause_ms = callback_pause_ms(list[i].attempts, -1);
+        sendings[i] = (struct sending){sender, &list[i]};
         send_start(&sendings[i]);
     }
     while (sender->on_the_way)
         wakeup_wait_uninterrupted(&sender->sent);
     for (int i = 0; i < count; i++)
-        if (sendings[i].done)
-            taken[taken_count++] = list[i].id;
-    int error = sandbox_callbacks_done(sender->database, taken, taken_count);
-    return error || taken_count < count ? -EAGAIN : count;
+        if (!list[i].is_taken && clock_steady_ms() + list[i].pause_ms < sender->next_due)
+            sender->next_due = clock_steady_ms() + list[i].pause_ms;
+    int error = sandbox_callbacks_settle(sender->database, list, count);
+    return error ? error : count;
 }
 
 static FIBER_FN void round_of(void *arg)
 {
     struct sender *sender = arg;
     struct callback *list = arena_alloc(fiber_arena(), sizeof *list * BATCH);
-    sender->count = sandbox_callbacks(sender->database, list, BATCH);
+    sender->count = sandbox_callbacks(sender->database, list, BATCH, &sender->next_due);
     if (sender->count > 0)
         sender->count = send_batch(sender, list, sender->count);
+}
+
+/* Until there is something new, or something is due. */
+static FIBER_FN void wait_for_more(struct sender *sender)
+{
+    int64_t pause_ms = sender->next_due == INT64_MAX ? CALLBACK_PAUSE_MAX_MS : sender->next_due - clock_steady_ms();
+    if (pause_ms > 0 && wakeup_wait(&sender->wakeup, clock_mono_ms() + pause_ms) == 0)
+        fiber_sleep(GATHER_MS);
 }
 
 static FIBER_FN void run(void *arg)
@@ -167,13 +181,11 @@ static FIBER_FN void run(void *arg)
     while (!sender->stopping) {
         if (fiber_run_apart("sandbox.sender round", round_of, sender))
             sender->count = -ENOMEM;
-        if (sender->count == BATCH)
-            continue;
         /* A failed round is not begun again by whoever rings meanwhile. */
         if (sender->count < 0)
             fiber_sleep(PAUSE_MS);
-        else if (wakeup_wait(&sender->wakeup, 0) == 0)
-            fiber_sleep(GATHER_MS);
+        else if (sender->count < BATCH)
+            wait_for_more(sender);
     }
     sender->ended = true;
     wakeup_ring(&sender->stopped);

@@ -34,9 +34,15 @@ FIBER_FN int sandbox_charges(struct database *database, const char *key, const c
 struct callback {
     const char *id;
     struct text body;
+    int64_t created_at;
+    int attempts;     /* made before */
+    bool is_taken;    /* set by the sender: it is over */
+    int64_t pause_ms; /* set by the sender, where it was not taken: until the next attempt */
 };
-/* The oldest that wait, up to `room`, in the fiber's arena: their count, or negative. */
-FIBER_FN int sandbox_callbacks(struct database *database, struct callback *ret_list, unsigned room);
-FIBER_FN int sandbox_callbacks_done(struct database *database, const char *const *ids, int count);
+/* Those that are due, up to `room`, in the fiber's arena: their count, or negative. Those that were sent before take at most half of the
+ * room. ret_next_due: when the next of these is due (steady time), INT64_MAX for none. */
+FIBER_FN int sandbox_callbacks(struct database *database, struct callback *ret_list, unsigned room, int64_t *ret_next_due);
+/* Forgets those that were taken and puts off the others. */
+FIBER_FN int sandbox_callbacks_settle(struct database *database, const struct callback *list, int count);
 
 #endif

@@ -41,8 +41,21 @@ static void test_unknown(void **state)
     assert_null(sandbox_method_find("PM_CARD_VISA"));
 }
 
+static void test_pauses_of_callbacks(void **state)
+{
+    static const int64_t doubling_s[] = {1, 2, 4, 8, 16, 32, 60, 60};
+    for (int attempts = 0; attempts < 8; attempts++)
+        assert_int_equal(callback_pause_ms(attempts, -1), doubling_s[attempts] * 1000);
+    assert_int_equal(callback_pause_ms(1000, -1), CALLBACK_PAUSE_MAX_MS);
+    /* What the shop asks for counts more, within bounds. */
+    assert_int_equal(callback_pause_ms(0, 7), 7000);
+    assert_int_equal(callback_pause_ms(3, 1), 1000);
+    assert_int_equal(callback_pause_ms(0, 0), 1000);
+    assert_int_equal(callback_pause_ms(0, INT64_MAX), CALLBACK_PAUSE_MAX_MS);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_methods), cmocka_unit_test(test_unknown)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_methods), cmocka_unit_test(test_unknown), cmocka_unit_test(test_pauses_of_callbacks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
