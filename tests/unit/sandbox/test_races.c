@@ -1,4 +1,5 @@
-/* The sandbox's store, sixteen at once: a key is charged once or cancelled for ever, and refunds never exceed their charge. */
+/* The sandbox's store, sixteen at once: a key is charged once or cancelled for ever, and refunds never exceed their charge. And its callbacks: one
+ * that is not taken holds up no other. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -157,6 +158,70 @@ static void refunds_do_not_exceed_their_charge(void)
     assert_int_equal(number("SELECT sum(refunded_amount) FROM charges"), sum + 900);
 }
 
+/* ---- callbacks ---- */
+
+#define ROOM 8
+
+static struct callback due[ROOM];
+static int64_t next_due;
+
+static int look(void)
+{
+    int count = sandbox_callbacks(test_database, due, ROOM, &next_due);
+    must(count, "callbacks");
+    return count;
+}
+
+static void settle(int count)
+{
+    must(sandbox_callbacks_settle(test_database, due, count), "settle");
+}
+
+static void take_all(void)
+{
+    for (int count; (count = look()) > 0; settle(count))
+        for (int i = 0; i < count; i++)
+            due[i].is_taken = true;
+}
+
+static void a_callback_that_is_not_taken_holds_up_no_other(void)
+{
+    take_all();
+    for (unsigned i = 0; i < ROOM + 2; i++)
+        charge_once();
+    assert_int_equal(look(), ROOM);
+    const char *first = due[0].id;
+    for (int i = 0; i < ROOM; i++)
+        due[i].pause_ms = 2 * CALLBACK_PAUSE_MAX_MS - 1000;
+    due[1].is_taken = true;
+    settle(ROOM);
+    /* The next ones come at once, and those put off when they are due. */
+    assert_int_equal(look(), 2);
+    assert_int_equal(due[0].attempts, 0);
+    assert_true(next_due != INT64_MAX && strcmp(due[0].id, first) != 0);
+    take_all();
+    assert_int_equal(number("SELECT count(*) FROM callbacks"), 0);
+    assert_int_equal(number("SELECT count(*) FROM late_callbacks"), ROOM - 1);
+    number("UPDATE late_callbacks SET due_at = 1 RETURNING 1");
+    /* They leave half of the room to new ones, and are put off again. */
+    for (unsigned i = 0; i < ROOM; i++)
+        charge_once();
+    assert_int_equal(look(), ROOM);
+    for (int i = 0; i < ROOM; i++) {
+        assert_int_equal(due[i].attempts, i < ROOM / 2);
+        due[i].pause_ms = 2 * CALLBACK_PAUSE_MAX_MS - 1000;
+        due[i].is_taken = i >= ROOM / 2;
+    }
+    settle(ROOM);
+    assert_int_equal(number("SELECT count(*) FROM late_callbacks WHERE attempts = 2 AND due_at > 1"), ROOM / 2);
+    /* A time that is further away than any pause is none. */
+    number("UPDATE late_callbacks SET due_at = 9000000000000000 RETURNING 1");
+    assert_true(look() > 0);
+    take_all();
+    assert_int_equal(look(), 0);
+    assert_true(next_due == INT64_MAX);
+}
+
 static void all(void)
 {
     a_key_is_charged_once();
@@ -164,6 +229,7 @@ static void all(void)
     another_charge_under_a_used_key_is_refused();
     the_flaky_one_fails_twice();
     refunds_do_not_exceed_their_charge();
+    a_callback_that_is_not_taken_holds_up_no_other();
 }
 
 static void sixteen_at_once(void **state)
