@@ -22,7 +22,4 @@ FIBER_FN void functions_api_invoke(void *context, struct http_request *request, 
 FIBER_FN void functions_api_invoke_internal(void *context, struct http_request *request, struct http_response *response);
 FIBER_FN void functions_api_invocation(void *context, struct http_request *request, struct http_response *response);
 
-/* The {name} of the path, NUL-terminated, or NULL after a 404 if it cannot be one. */
-const char *functions_api_name(struct http_request *request, struct http_response *response);
-
 #endif

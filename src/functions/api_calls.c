@@ -1,5 +1,5 @@
 /* Calls over HTTP: at once, or with `Prefer: respond-async` by way of the queue functions.invocations. */
-#include "functions/api.h"
+#include "functions/api_parts.h"
 
 #include "base/uuid.h"
 #include "contracts/names.h"
@@ -15,11 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct database *database_of(void *context)
-{
-    return ((struct functions_context *)context)->engines->database;
-}
-
 /* Whether the caller may; else answers. */
 static bool is_allowed(const struct version *version, const struct http_request *request, struct http_response *response)
 {
@@ -29,8 +24,7 @@ static bool is_allowed(const struct version *version, const struct http_request 
         problem_unauthorized(response, "invalid_token", "This function is called with an access token.");
         return false;
     }
-    bool admin = request->identity.role && !strcmp(request->identity.role, "admin");
-    if (!strcmp(version->access, "user") || admin)
+    if (!strcmp(version->access, "user") || functions_is_admin(request))
         return true;
     problem_forbidden(response, "Only administrators may call this function.");
     return false;
@@ -228,8 +222,8 @@ static FIBER_FN void invoke(void *context, struct http_request *request, struct 
     struct text event;
     const char *name = functions_api_name(request, response);
     /* Another instance may have taken a new version a moment ago: its deployer expects that one. */
-    if (name && database_is_postgres(database_of(context)))
-        registry_refresh(database_of(context));
+    if (name && database_is_postgres(functions_database(context)))
+        registry_refresh(functions_database(context));
     struct pool_entry *entry = name ? pool_entry_find(name) : NULL;
     struct version *version = entry ? pool_version(entry) : NULL;
     if (!version) {
@@ -242,9 +236,9 @@ static FIBER_FN void invoke(void *context, struct http_request *request, struct 
     if (!allowed || !read_event(request, response, &event))
         return;
     if (prefers_async(request))
-        call_later(database_of(context), entry, event, request, response);
+        call_later(functions_database(context), entry, event, request, response);
     else
-        call_at_once(database_of(context), entry, event, request, response);
+        call_at_once(functions_database(context), entry, event, request, response);
 }
 
 FIBER_FN void functions_api_invoke(void *context, struct http_request *request, struct http_response *response)
@@ -257,17 +251,11 @@ FIBER_FN void functions_api_invoke_internal(void *context, struct http_request *
     invoke(context, request, response, false);
 }
 
-static json_t *tree_of(struct arena *arena, const char *text)
-{
-    json_t *tree;
-    return text && json_parse(arena, text_of(text), &tree, NULL) == 0 ? tree : json_null();
-}
-
 static json_t *show_invocation(struct arena *arena, const struct stored_invocation *invocation)
 {
     json_t *object = json_make(arena, "{s:s, s:s, s:O, s:O, s:O}", "id", invocation->id, "status", invocation->status, "result",
-                               tree_of(arena, invocation->result), "error", tree_of(arena, invocation->error), "logs",
-                               invocation->logs ? tree_of(arena, invocation->logs) : json_keep(arena, json_array()));
+                               functions_tree(arena, invocation->result), "error", functions_tree(arena, invocation->error), "logs",
+                               invocation->logs ? functions_tree(arena, invocation->logs) : json_keep(arena, json_array()));
     bool known = invocation->finished && invocation->version;
     json_put_new(object, "duration_ms", known ? json_real((double)invocation->duration_us / 1000) : json_null());
     json_put_new(object, "version", known ? json_integer(invocation->version) : json_null());
@@ -281,8 +269,8 @@ FIBER_FN void functions_api_invocation(void *context, struct http_request *reque
     const char *id = name ? arena_copy(request->arena, request->parameters[1].at, request->parameters[1].size) : NULL;
     if (!name)
         return;
-    int error = uuid_is_valid(id) ? functions_store_invocation(database_of(context), id, &invocation) : -ENOENT;
-    bool admin = request->identity.role && !strcmp(request->identity.role, "admin");
+    int error = uuid_is_valid(id) ? functions_store_invocation(functions_database(context), id, &invocation) : -ENOENT;
+    bool admin = functions_is_admin(request);
     bool own = !error && invocation.user_id && request->identity.user_id && !strcmp(invocation.user_id, request->identity.user_id);
     if (error == -ENOENT || (!error && (strcmp(invocation.name, name) || (!own && !admin))))
         problem_not_found(response);

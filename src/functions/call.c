@@ -292,7 +292,7 @@ FIBER_FN int call_try_source(const char *name, const char *source, const struct 
         bool alive = false;
         error = host_wait(HOST_WAIT_MS);
         if (!error)
-            error = host_fork(pool_memory_kb(version), false, &process);
+            error = host_fork(version_memory_kb(version), false, &process);
         if (error)
             break;
         struct link *link = link_new(process);

@@ -3,7 +3,7 @@
  * died is taken for something of the next; a life goes when its last process has been left. One mutex guards the lives; it is held for
  * a few instructions and one sendmsg at most.
  */
-#include "functions/host.h"
+#include "functions/host_life.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -14,40 +14,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <uv.h>
 
-#define SLOT_COUNT 512
 #define RESTART_PAUSE_MS 500
 
-struct host_life {
-    struct function_slots *slots;
-    size_t slots_bytes;
-    int command_fd;
-    unsigned users; /* processes, and the host itself */
-    bool up;
-    bool taken[SLOT_COUNT];   /* a process is there */
-    bool leaving[SLOT_COUNT]; /* ours has gone; the slot is free when its exit is written */
-    uint32_t next_slot;
-    uv_process_t process;
-    uv_poll_t poll; /* the command socket, for the line that says ready */
-    int64_t started_mono_ms;
-};
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct host_life *current; /* NULL between two lives */
+pthread_mutex_t host_lock = PTHREAD_MUTEX_INITIALIZER;
+struct host_life *host_current;
 static uint32_t last_walls;
 static bool stopping;
 static struct timer restart_timer;
 static char executable[PATH_MAX];
 
-static void life_unref(struct host_life *life)
+void host_life_unref(struct host_life *life)
 {
     if (--life->users)
         return;
@@ -81,19 +64,19 @@ static void start_life(void *unused);
 static void handle_closed(uv_handle_t *handle)
 {
     struct host_life *life = handle->data;
-    pthread_mutex_lock(&lock);
-    life_unref(life);
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_lock(&host_lock);
+    host_life_unref(life);
+    pthread_mutex_unlock(&host_lock);
 }
 
 static void on_exit_of_host(uv_process_t *process, int64_t status, int signal)
 {
     struct host_life *life = process->data;
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&host_lock);
     life->up = false;
-    if (current == life)
-        current = NULL;
-    pthread_mutex_unlock(&lock);
+    if (host_current == life)
+        host_current = NULL;
+    pthread_mutex_unlock(&host_lock);
     uv_close((uv_handle_t *)&life->poll, handle_closed);
     uv_close((uv_handle_t *)process, handle_closed);
     if (stopping)
@@ -130,10 +113,10 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     uv_poll_stop(poll);
     if (got != sizeof(ready) || ready.magic != FUNCTION_HOST_MAGIC)
         return; /* its end is reported by on_exit_of_host */
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&host_lock);
     life->up = true;
     note_walls(ready.walls);
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&host_lock);
 }
 
 /* The table and the socket pair; the host's end goes to *ret_command, the table's descriptor to *ret_slots. */
@@ -210,9 +193,9 @@ static void start_life(void *unused)
         timer_start(&restart_timer, clock_mono_ms() + 10 * RESTART_PAUSE_MS, start_life, NULL);
         return;
     }
-    pthread_mutex_lock(&lock);
-    current = life;
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_lock(&host_lock);
+    host_current = life;
+    pthread_mutex_unlock(&host_lock);
 }
 
 int host_start(struct err *err)
@@ -228,18 +211,18 @@ FIBER_FN void host_stop(void)
 {
     stopping = true;
     timer_stop(&restart_timer);
-    pthread_mutex_lock(&lock);
-    if (current)
-        shutdown(current->command_fd, SHUT_RDWR);
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_lock(&host_lock);
+    if (host_current)
+        shutdown(host_current->command_fd, SHUT_RDWR);
+    pthread_mutex_unlock(&host_lock);
     /* It kills its processes and goes; if it does not, it is killed. */
     bool gone = false;
     for (int i = 0; i < 200 && !gone; i++) {
-        pthread_mutex_lock(&lock);
-        gone = !current;
-        if (current && i == 100)
-            uv_process_kill(&current->process, SIGKILL);
-        pthread_mutex_unlock(&lock);
+        pthread_mutex_lock(&host_lock);
+        gone = !host_current;
+        if (host_current && i == 100)
+            uv_process_kill(&host_current->process, SIGKILL);
+        pthread_mutex_unlock(&host_lock);
         if (!gone && fiber_sleep(5))
             break;
     }
@@ -247,9 +230,9 @@ FIBER_FN void host_stop(void)
 
 bool host_is_up(void)
 {
-    pthread_mutex_lock(&lock);
-    bool up = current && current->up;
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_lock(&host_lock);
+    bool up = host_current && host_current->up;
+    pthread_mutex_unlock(&host_lock);
     return up;
 }
 
@@ -292,139 +275,10 @@ void host_missing_walls(char *ret_text, size_t size)
             at += (size_t)snprintf(ret_text + at, size - at, "%s%s", at ? ", " : "", wanted[i].name);
 }
 
-/* Called with the lock held. */
-static int take_slot(struct host_life *life, uint32_t *ret_slot)
-{
-    for (uint32_t i = 0; i < SLOT_COUNT; i++) {
-        uint32_t slot = (life->next_slot + i) % SLOT_COUNT;
-        if (life->leaving[slot] && atomic_load(&life->slots->slot[slot].exit) != FUNCTION_EXIT_NONE)
-            life->leaving[slot] = life->taken[slot] = false;
-        if (life->taken[slot])
-            continue;
-        struct function_slot *line = &life->slots->slot[slot];
-        atomic_store(&line->exit, FUNCTION_EXIT_NONE);
-        atomic_store(&line->deadline_ns, 0);
-        atomic_store(&line->demoted, 0);
-        life->taken[slot] = true;
-        life->next_slot = slot + 1;
-        *ret_slot = slot;
-        return 0;
-    }
-    return -EAGAIN;
-}
-
-static int send_fork(struct host_life *life, uint32_t slot, uint32_t memory_kb, bool demoted, int fd)
-{
-    struct function_command command = {.type = FUNCTION_COMMAND_SPAWN, .slot = slot, .memory_kb = memory_kb, .demoted = demoted};
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = {0};
-    struct iovec part = {.iov_base = &command, .iov_len = sizeof(command)};
-    struct msghdr message = {
-        .msg_iov = &part,
-        .msg_iovlen = 1,
-        .msg_control = control.bytes,
-        .msg_controllen = sizeof(control.bytes),
-    };
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-    return sendmsg(life->command_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof(command) ? 0 : -errno;
-}
-
-/* Called with the lock held. */
-static int fork_in(struct host_life *life, uint32_t memory_kb, bool demoted, struct host_process *ret_process)
-{
-    int pair[2];
-    uint32_t slot;
-    int error = take_slot(life, &slot);
-    if (error)
-        return error;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
-        life->taken[slot] = false;
-        return -EAGAIN;
-    }
-    fcntl(pair[0], F_SETFL, O_NONBLOCK);
-    error = send_fork(life, slot, memory_kb, demoted, pair[1]);
-    close(pair[1]);
-    if (error) {
-        close(pair[0]);
-        life->taken[slot] = false;
-        if (error == -EAGAIN)
-            return error;
-        life->up = false; /* it has ended, and on_exit_of_host is on its way */
-        return -ENOTCONN;
-    }
-    life->users++;
-    *ret_process = (struct host_process){.life = life, .slot = slot, .fd = pair[0]};
-    return 0;
-}
-
-int host_fork(int64_t memory_kb, bool demoted, struct host_process *ret_process)
-{
-    pthread_mutex_lock(&lock);
-    int error = current && current->up ? fork_in(current, (uint32_t)memory_kb, demoted, ret_process) : -ENOTCONN;
-    pthread_mutex_unlock(&lock);
-    return error;
-}
-
-void host_call_begin(const struct host_process *process, int64_t timeout_ms)
-{
-    struct function_slots *slots = process->life->slots;
-    struct function_slot *slot = &slots->slot[process->slot];
-    atomic_fetch_add(&slot->call_number, 1);
-    atomic_store(&slot->cpu_limit_ns, (uint64_t)timeout_ms * 1000000);
-    atomic_store(&slot->deadline_ns, ((uint64_t)clock_mono_us() + (uint64_t)timeout_ms * 1000) * 1000);
-    if (!atomic_exchange(&slots->asleep, 0))
-        return;
-    struct function_command wake = {.type = FUNCTION_COMMAND_WAKE};
-    send(process->life->command_fd, &wake, sizeof(wake), MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
-void host_call_end(const struct host_process *process)
-{
-    atomic_store(&process->life->slots->slot[process->slot].deadline_ns, 0);
-}
-
-void host_kill(const struct host_process *process)
-{
-    host_call_begin(process, 0);
-}
-
-enum function_exit host_exit(const struct host_process *process, uint32_t *ret_detail)
-{
-    const struct function_slot *slot = &process->life->slots->slot[process->slot];
-    *ret_detail = atomic_load(&slot->exit_detail);
-    return atomic_load(&slot->exit);
-}
-
-uint32_t host_resident_kb(const struct host_process *process)
-{
-    return atomic_load(&process->life->slots->slot[process->slot].resident_kb);
-}
-
-bool host_is_demoted(const struct host_process *process)
-{
-    return atomic_load(&process->life->slots->slot[process->slot].demoted) == FUNCTION_DEMOTION_FOREVER;
-}
-
-void host_leave(struct host_process *process)
-{
-    close(process->fd);
-    pthread_mutex_lock(&lock);
-    process->life->leaving[process->slot] = true;
-    life_unref(process->life);
-    pthread_mutex_unlock(&lock);
-    process->life = NULL;
-}
-
 void host_restart(void)
 {
-    pthread_mutex_lock(&lock);
-    if (current)
-        kill(current->process.pid, SIGKILL);
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_lock(&host_lock);
+    if (host_current)
+        kill(host_current->process.pid, SIGKILL);
+    pthread_mutex_unlock(&host_lock);
 }

@@ -7,24 +7,7 @@
 
 #include "functions/link.h"
 #include "functions/rules.h"
-
-#include <stdatomic.h>
-
-/* One version, as processes need it. Immutable but for the count. */
-struct version {
-    atomic_uint users;
-    char id[37]; /* of this version of this function, never used again */
-    int64_t number;
-    int64_t timeout_ms, memory_mb, concurrency;
-    bool reuse;
-    char access[8];
-    char *settings; /* JSON */
-};
-
-struct version *version_ref(struct version *version);
-void version_unref(struct version *version); /* NULL is fine */
-/* Private memory beyond which its processes are killed. */
-int64_t pool_memory_kb(const struct version *version);
+#include "functions/version.h"
 
 struct pool_entry; /* a function; lives as long as the service */
 

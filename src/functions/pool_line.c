@@ -1,0 +1,57 @@
+/* Those that wait: a line for each function, first come, first served; and the functions that have no process at all, who are served first. */
+#include "functions/pool_parts.h"
+
+static struct pool_entry *first_starved, *last_starved;
+
+void pool_line_add(struct pool_entry *entry, struct waiter *waiter)
+{
+    waiter->previous = entry->last;
+    *(entry->last ? &entry->last->next : &entry->first) = waiter;
+    entry->last = waiter;
+    entry->waiting++;
+}
+
+void pool_line_remove(struct pool_entry *entry, struct waiter *waiter)
+{
+    *(waiter->previous ? &waiter->previous->next : &entry->first) = waiter->next;
+    *(waiter->next ? &waiter->next->previous : &entry->last) = waiter->previous;
+    waiter->next = waiter->previous = NULL;
+    entry->waiting--;
+}
+
+struct waiter *pool_line_take(struct pool_entry *entry)
+{
+    struct waiter *waiter = entry->first;
+    pool_line_remove(entry, waiter);
+    waiter->awoken = true;
+    return waiter;
+}
+
+void pool_line_starve(struct pool_entry *entry)
+{
+    if (entry->starved)
+        return;
+    entry->starved = true;
+    entry->next_starved = NULL;
+    *(last_starved ? &last_starved->next_starved : &first_starved) = entry;
+    last_starved = entry;
+}
+
+bool pool_line_has_starved(void)
+{
+    return first_starved != NULL;
+}
+
+struct pool_entry *pool_line_take_starved(void)
+{
+    while (first_starved) {
+        struct pool_entry *entry = first_starved;
+        first_starved = entry->next_starved;
+        if (!first_starved)
+            last_starved = NULL;
+        entry->starved = false;
+        if (entry->first)
+            return entry;
+    }
+    return NULL;
+}
