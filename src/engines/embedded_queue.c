@@ -401,9 +401,11 @@ static void consume(void *arg)
         int code = fiber_run_apart("queue batch", deliver, consumer);
         if (code == 0)
             code = consumer->code;
-        if (code < 0)
+        if (code < 0) {
             log_warn("a queue's batch could not be recorded; it is delivered again", "{s:s, s:s}", "queue", consumer->channel->name, "error",
                      strerror(-code));
+            note_due(consumer->channel, clock_steady_ms() + REDO_PAUSE_MS); /* it may have ended before what is due was looked at */
+        }
         if (code < 0 || !consumer->handled)
             wait_for_work(consumer, code < 0);
     }
