@@ -6,6 +6,7 @@
 #include "cli/move_table.h"
 
 #include "base/settings.h"
+#include "engines/sqlite_connection.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@ int move_open_file(const char *name, sqlite3 **ret_handle, struct err *err)
     *ret_handle = NULL;
     if (access(path, F_OK))
         return -ENOENT;
+    sqlite_prepare_library();
     if (sqlite3_open_v2(path, ret_handle, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK)
         return 0;
     err_set(err, -EIO, "%s: %s", path, sqlite3_errmsg(*ret_handle));

@@ -1,19 +1,17 @@
 /*
  * A SQLite connection: its settings, its prepared statements, and what SQLite's codes mean here.
  *
- * Statements are found by the address of their text, which is a constant of the program. A failed sync is never tried again:
- * the kernel may have dropped the pages, so the process ends and a restart recovers what the log holds.
+ * Statements are found by the address of their text, which is a constant of the program.
  */
 #include "engines/sqlite_connection.h"
 
 #include "base/log.h"
+#include "engines/sqlite_sync.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-
-#define CHECKPOINT_PAGES 2000
 
 /* Open addressing by the address of the text; grows at three quarters. */
 struct prepared {
@@ -34,6 +32,7 @@ static void configure(void)
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1); /* savepoints are undone from memory */
     sqlite3_initialize();
+    sqlite_sync_prepare();
 }
 
 void sqlite_prepare_library(void)
@@ -42,11 +41,9 @@ void sqlite_prepare_library(void)
     pthread_once(&once, configure);
 }
 
-int sqlite_failure(struct sqlite_connection *connection, int code)
+/* What a failure of SQLite's is here. */
+static int failure(int code)
 {
-    int extended = sqlite3_extended_errcode(connection->handle);
-    if (extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC)
-        log_fatal("a sync of a database file failed", "{s:s}", "file", connection->path);
     switch (code & 0xff) {
     case SQLITE_CONSTRAINT: return -EEXIST;
     case SQLITE_FULL: return -ENOSPC;
@@ -63,29 +60,15 @@ int sqlite_failure(struct sqlite_connection *connection, int code)
     }
 }
 
-/* After each commit; in place of SQLite's own automatic checkpoint, which forgets what went wrong. */
-static int on_commit(void *arg, sqlite3 *handle, const char *name, int pages)
-{
-    struct sqlite_connection *connection = arg;
-    if (pages < CHECKPOINT_PAGES)
-        return SQLITE_OK;
-    int code = sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    if (code != SQLITE_OK && code != SQLITE_BUSY && code != SQLITE_LOCKED)
-        sqlite_failure(connection, code);
-    return SQLITE_OK;
-}
-
 static int set_up(struct sqlite_connection *connection, bool reader, struct err *err)
 {
     static const char common[] = "PRAGMA busy_timeout=5000; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY;";
     static const char writing[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864; "
-                                  "PRAGMA cache_size=-4096;";
+                                  "PRAGMA wal_autocheckpoint=2000; PRAGMA cache_size=-4096;";
     static const char reading[] = "PRAGMA query_only=ON; PRAGMA cache_size=-1024;";
     int code = sqlite_script(connection, common, err);
     if (code == 0)
         code = sqlite_script(connection, reader ? reading : writing, err);
-    if (code == 0 && !reader)
-        sqlite3_wal_hook(connection->handle, on_commit, connection);
     return code;
 }
 
@@ -136,7 +119,7 @@ int sqlite_script(struct sqlite_connection *connection, const char *sql, struct 
     int code = sqlite3_exec(connection->handle, sql, NULL, NULL, &message);
     if (code == SQLITE_OK)
         return 0;
-    code = err_set(err, sqlite_failure(connection, code), "%s", message ? message : sqlite3_errstr(code));
+    code = err_set(err, failure(code), "%s", message ? message : sqlite3_errstr(code));
     sqlite3_free(message);
     return code;
 }
@@ -178,7 +161,7 @@ static int prepare(struct sqlite_connection *connection, const char *sql, sqlite
         int code = sqlite3_prepare_v3(connection->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &place->statement, NULL);
         if (code != SQLITE_OK) {
             log_error("a statement cannot be prepared", "{s:s, s:s}", "sql", sql, "error", sqlite3_errmsg(connection->handle));
-            return sqlite_failure(connection, code);
+            return failure(code);
         }
         place->sql = sql;
         connection->prepared_count++;
@@ -244,7 +227,7 @@ int sqlite_execute(struct sqlite_connection *connection, struct arena *arena, st
     int result = bind(prepared, statement);
     if (result == SQLITE_OK)
         result = step_all(arena, ret_rows, prepared);
-    code = result == SQLITE_DONE ? 0 : sqlite_failure(connection, result);
+    code = result == SQLITE_DONE ? 0 : failure(result);
     if (code == -EINVAL)
         log_error("a statement failed", "{s:s, s:s}", "sql", statement->sql, "error", sqlite3_errmsg(connection->handle));
     if (code == 0 && !ret_rows && !sqlite3_stmt_readonly(prepared))

@@ -8,7 +8,7 @@
 
 struct sqlite_connection;
 
-/* Once, before the first connection. */
+/* Before the first file is opened; more often is fine. From then on a failed sync ends the process. */
 void sqlite_prepare_library(void);
 /* A writer (WAL, synchronous=FULL) or a reader. 0 or negative with words. */
 int sqlite_connection_open(const char *path, bool reader, struct sqlite_connection **ret_connection, struct err *err);
@@ -20,7 +20,5 @@ int sqlite_execute(struct sqlite_connection *connection, struct arena *arena, st
 /* A constant statement without arguments and rows (BEGIN). */
 int sqlite_command(struct sqlite_connection *connection, const char *sql);
 int sqlite_script(struct sqlite_connection *connection, const char *sql, struct err *err);
-/* The negative code for the connection's last failure; a failed sync ends the process. */
-int sqlite_failure(struct sqlite_connection *connection, int code);
 
 #endif

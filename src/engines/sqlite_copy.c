@@ -5,6 +5,8 @@
  */
 #include "engines/sqlite_copy.h"
 
+#include "engines/sqlite_connection.h"
+
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -88,6 +90,7 @@ int sqlite_copy_files(const char *from, const char *to, const char *const *names
     struct source sources[SQLITE_COPY_FILES_MAX] = {0};
     if (count > SQLITE_COPY_FILES_MAX)
         return err_set(err, -E2BIG, "more than %d database files", SQLITE_COPY_FILES_MAX);
+    sqlite_prepare_library();
     int code = 0;
     for (unsigned i = 0; i < count && !code; i++) {
         sources[i].name = names[i];
