@@ -52,7 +52,7 @@ int cli_admin(struct cli_arguments *arguments)
     const char *name = cli_take_flag(arguments, "name");
     char typed[1024];
     if (arguments->word_count != 1 || strcmp(arguments->words[0], "create") != 0 || !email)
-        return cli_fail(2, "usage: purser admin create --email EMAIL [--password PASSWORD] [--name NAME]");
+        return cli_wrong_use("admin");
     if (!cli_load_settings(arguments))
         return 1;
     if (!password && *settings_text("admin_password"))
@@ -65,7 +65,7 @@ int cli_admin(struct cli_arguments *arguments)
 int cli_keys(struct cli_arguments *arguments)
 {
     if (arguments->word_count != 1 || strcmp(arguments->words[0], "rotate") != 0)
-        return cli_fail(2, "usage: purser keys rotate");
+        return cli_wrong_use("keys");
     if (!cli_load_settings(arguments))
         return 1;
     struct arena *arena = arena_new();

@@ -222,7 +222,7 @@ static int run(struct cli_arguments *arguments, bool backup)
     const char *folder = arguments->word_count == 1 ? arguments->words[0] : NULL;
     bool force = !backup && take_force(arguments, &folder);
     if (!folder || arguments->word_count > 1)
-        return cli_fail(2, backup ? "usage: purser backup DIR" : "usage: purser restore DIR [--force]");
+        return cli_wrong_use(backup ? "backup" : "restore");
     if (!cli_load_settings(arguments))
         return 1;
     if (strncmp(settings_text("database_url"), "sqlite:", 7))

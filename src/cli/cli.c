@@ -148,6 +148,17 @@ static struct cli_arguments part(struct arena *arena, int count, char **list)
     return parted;
 }
 
+static bool asks_for_help(const struct cli_arguments *arguments)
+{
+    for (char **flag = arguments->flags; *flag; flag++)
+        if (!strcmp(*flag, "--help") || !strncmp(*flag, "--help=", 7))
+            return true;
+    for (char **word = arguments->words; *word; word++)
+        if (!strcmp(*word, "-h"))
+            return true;
+    return false;
+}
+
 int cli_main(int count, char **list)
 {
     json_begin();
@@ -168,7 +179,10 @@ int cli_main(int count, char **list)
         for (unsigned i = 0; i < sizeof commands / sizeof *commands; i++)
             if (strcmp(commands[i].name, name) == 0)
                 found = &commands[i];
-        status = found ? found->run(&arguments) : cli_fail(2, "there is no command `%s`; `purser help` lists them", name);
+        if (!found)
+            status = cli_fail(2, "there is no command `%s`; `purser help` lists them", name);
+        else
+            status = asks_for_help(&arguments) ? cli_help_on(name) : found->run(&arguments);
     }
     arena_free(arena);
     return status;

@@ -25,6 +25,10 @@ int cli_move(struct cli_arguments *arguments);
 int cli_health(struct cli_arguments *arguments);
 int cli_help(struct cli_arguments *arguments);
 
+/* How one command is used: what was asked for (0), or what was not followed (2). */
+int cli_help_on(const char *command);
+int cli_wrong_use(const char *command);
+
 /* Takes --name=VALUE out of the flags; NULL if it is not there. */
 const char *cli_take_flag(struct cli_arguments *arguments, const char *name);
 /* Reads the settings from what is left; false after one line on standard error. */

@@ -224,9 +224,5 @@ int cli_function(struct cli_arguments *arguments)
         return cli_fail(1, "out of memory");
     int status = arguments->word_count ? run(arena, arguments) : -1;
     arena_free(arena);
-    if (status >= 0)
-        return status;
-    return cli_fail(2, "usage: purser function deploy FILE [--name NAME] [--trigger T]… [--access public|user|admin] [--timeout-ms N]\n"
-                       "                               [--memory-mb N] [--concurrency N] [--reuse on]\n"
-                       "       purser function list | invoke NAME [JSON] | logs NAME | rollback NAME [--version N]");
+    return status >= 0 ? status : cli_wrong_use("function");
 }

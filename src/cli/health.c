@@ -41,7 +41,7 @@ int cli_health(struct cli_arguments *arguments)
     size_t size = 0;
     ssize_t n = 0;
     if (arguments->word_count)
-        return cli_fail(2, "usage: purser health");
+        return cli_wrong_use("health");
     if (!cli_load_settings(arguments))
         return 1;
     const char *address = settings_text("admin_listen");

@@ -1,4 +1,4 @@
-/* `purser help`, `purser help settings`, `purser help routes`. */
+/* `purser help`, `purser help settings`, `purser help routes`; `purser COMMAND --help`, which a wrong use shows, too. */
 #include "base/settings.h"
 #include "cli/cli.h"
 #include "gateway/gateway.h"
@@ -19,11 +19,51 @@ static const char usage[] =
     "  purser restore DIR [--force]     put a backup into the data folder; nothing may run\n"
     "  purser move --from DATA --to postgres://…   copy an embedded installation into a cluster's databases\n"
     "  purser health                    whether this machine's Purser is ready (exit status 0)\n"
-    "  purser help [settings|routes]    this text, every setting, every route\n"
+    "  purser help [settings|routes|COMMAND]   this text, every setting, every route, how a command is used\n"
     "  purser --version\n"
     "\n"
     "Settings are environment variables (PURSER_LISTEN) or flags (--listen=127.0.0.1:3000).\n"
     "Exit status: 0, 1 for a failure said in one line, 2 for a wrong use.\n";
+
+static const struct {
+    const char *command, *usage;
+} usages[] = {
+    {"run", "purser run [SERVICE…]\n"
+            "  SERVICE is gateway, users, orders, payments, notifications, functions or sandbox; none: all of them"},
+    {"migrate", "purser migrate"},
+    {"admin", "purser admin create --email EMAIL [--password PASSWORD] [--name NAME]"},
+    {"keys", "purser keys rotate"},
+    {"function", "purser function deploy FILE [--name NAME] [--trigger T]… [--access public|user|admin] [--timeout-ms N]\n"
+                 "                             [--memory-mb N] [--concurrency N] [--reuse on]\n"
+                 "purser function list | invoke NAME [JSON] | logs NAME | rollback NAME [--version N]"},
+    {"backup", "purser backup DIR"},
+    {"restore", "purser restore DIR [--force]"},
+    {"move", "purser move --from DATA --to postgres://USER:PASSWORD@HOST:PORT/DATABASE"},
+    {"health", "purser health"},
+    {"help", "purser help [settings [--format markdown] | routes | COMMAND]"},
+};
+
+static const char *usage_of(const char *command)
+{
+    for (unsigned i = 0; i < sizeof usages / sizeof *usages; i++)
+        if (!strcmp(usages[i].command, command))
+            return usages[i].usage;
+    return NULL;
+}
+
+int cli_wrong_use(const char *command)
+{
+    return cli_fail(2, "usage: %s", usage_of(command));
+}
+
+int cli_help_on(const char *command)
+{
+    const char *lines = usage_of(command);
+    if (!lines)
+        return cli_fail(2, "there is no help on `%s`; `purser help` lists the commands", command);
+    printf("%s\n\n`purser help` says what each command does, `purser help settings` what else may stand here as a flag.\n", lines);
+    return 0;
+}
 
 static int print_settings(bool markdown)
 {
@@ -55,10 +95,8 @@ int cli_help(struct cli_arguments *arguments)
                 print_routes(cli_services[i]->routes);
         return 0;
     }
-    if (*topic) {
-        fprintf(stderr, "purser: there is no help on `%s`; there is `purser help`, `purser help settings` and `purser help routes`\n", topic);
-        return 2;
-    }
+    if (*topic)
+        return cli_help_on(topic);
     fputs(usage, stdout);
     return 0;
 }

@@ -211,7 +211,7 @@ int cli_move(struct cli_arguments *arguments)
     const char *from = cli_take_flag(arguments, "from"), *to = cli_take_flag(arguments, "to");
     struct err err;
     if (!from || !to || arguments->word_count || strncmp(to, "postgres", 8) != 0)
-        return cli_fail(2, "usage: purser move --from DATA --to postgres://USER:PASSWORD@HOST:PORT/DATABASE");
+        return cli_wrong_use("move");
     unsigned flags = 0;
     while (arguments->flags[flags])
         flags++;

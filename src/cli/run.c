@@ -137,7 +137,7 @@ static FIBER_FN int migrated(void *unused)
 int cli_migrate(struct cli_arguments *arguments)
 {
     if (arguments->word_count)
-        return cli_fail(2, "usage: purser migrate");
+        return cli_wrong_use("migrate");
     if (!cli_load_settings(arguments))
         return 1;
     struct choice choice = {0};

@@ -21,7 +21,7 @@ static bool is_allowed(const struct version *version, const struct http_request 
     if (!strcmp(version->access, "public"))
         return true;
     if (!request->identity.user_id) {
-        problem_unauthorized(response, "invalid_token", "This function is called with an access token.");
+        problem_unauthorized(response, NULL, "This function is called with an access token.");
         return false;
     }
     if (!strcmp(version->access, "user") || functions_is_admin(request))

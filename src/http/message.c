@@ -87,6 +87,25 @@ const char *http_query(struct http_request *request, const char *name)
     return NULL;
 }
 
+bool http_query_is_clear(const struct http_request *request)
+{
+    struct text rest = request->query, part, seen[HTTP_PARAMETERS_MAX];
+    unsigned count = 0;
+    while (text_split(&rest, '&', &part)) {
+        struct text name;
+        text_split(&part, '=', &name);
+        if (!name.size)
+            continue;
+        for (unsigned i = 0; i < count; i++)
+            if (text_equal(seen[i], name))
+                return false;
+        if (count == HTTP_PARAMETERS_MAX)
+            return false;
+        seen[count++] = name;
+    }
+    return true;
+}
+
 const char *http_reason(int status)
 {
     static const struct {

@@ -17,6 +17,7 @@
 #define HTTP_HEADERS_MAX 100
 #define HTTP_LINE_MAX (8 * 1024)
 #define HTTP_HEAD_MAX (32 * 1024)
+#define HTTP_PARAMETERS_MAX 32
 
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OPTIONS, HTTP_OTHER };
 
@@ -82,6 +83,8 @@ void http_header_remove(struct http_headers *headers, const char *name);
 /* A query parameter, percent-decoded and NUL-terminated, or NULL when absent. A malformed escape gives "\\x7f", which no parameter
  * allows, so that the rule for its value refuses it. */
 const char *http_query(struct http_request *request, const char *name);
+/* No parameter has more than one value: false when a name comes twice, or when there are more than HTTP_PARAMETERS_MAX. */
+bool http_query_is_clear(const struct http_request *request);
 /* %XX decoded into the arena; NULL for a malformed escape or a NUL. */
 char *http_percent_decode(struct arena *arena, struct text coded);
 

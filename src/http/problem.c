@@ -88,7 +88,7 @@ void problem_unauthorized(struct http_response *response, const char *error, con
 {
     problem(response, 401, "unauthorized", "%s", detail);
     http_header_set(response->arena, &response->headers, "WWW-Authenticate",
-                    error ? arena_printf(response->arena, "Bearer error=\"%s\"", error) : "Bearer");
+                    error ? arena_printf(response->arena, "Bearer realm=\"purser\", error=\"%s\"", error) : "Bearer realm=\"purser\"");
 }
 
 void problem_forbidden(struct http_response *response, const char *detail)

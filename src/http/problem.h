@@ -23,7 +23,8 @@ bool problem_errors_answer(struct problem_errors *errors, struct http_response *
 
 /* The usual ones. */
 void problem_not_found(struct http_response *response);
-void problem_unauthorized(struct http_response *response, const char *error, const char *detail); /* WWW-Authenticate */
+/* With WWW-Authenticate (RFC 6750): `error` says what is wrong with the token that came, NULL where none did. */
+void problem_unauthorized(struct http_response *response, const char *error, const char *detail);
 void problem_forbidden(struct http_response *response, const char *detail);
 /* 503 with Retry-After in seconds. */
 void problem_unavailable(struct http_response *response, int retry_after_s, const char *detail);

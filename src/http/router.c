@@ -155,6 +155,8 @@ FIBER_FN void router_handle(struct router *router, struct http_request *request,
         problem_unauthorized(response, NULL, "This needs an access token.");
     else if (route->access == ROUTE_ADMIN && strcmp(request->identity.role ? request->identity.role : "", "admin") != 0)
         problem_forbidden(response, "This is for administrators.");
+    else if (!http_query_is_clear(request))
+        problem(response, 400, "malformed", "The query has a parameter twice, or more than %d of them.", HTTP_PARAMETERS_MAX);
     else {
         request->route = route->pattern;
         route->handle(router->context, request, response);

@@ -14,6 +14,20 @@ test('every route is described, and every description is routed', async () => {
     assert.deepEqual([...new Set(routes)].sort(), operations().sort());
 });
 
+test('every command says how it is used', async () => {
+    const { status, stdout } = await run(['help']);
+    assert.equal(status, 0);
+    const commands = new Set([...stdout.matchAll(/^  purser ([a-z]+)/gm)].map((match) => match[1]));
+    assert.ok(commands.size >= 10, stdout);
+    for (const command of commands) {
+        for (const asked of [[command, '--help'], [command, '-h'], ['help', command], [command, '--listen', 'nowhere', '--help', 'x']]) {
+            const help = await run(asked);
+            assert.equal(help.status, 0, `${asked}: ${help.stderr}`);
+            assert.ok(help.stdout.startsWith(`purser ${command}`), `${asked}: ${help.stdout}`);
+        }
+    }
+});
+
 /** The examples of a parameter, a header or a body. */
 const examples_of = ({ example, examples = {} }) => [example, ...Object.values(examples).map(({ value }) => value)].filter((one) => one !== undefined);
 

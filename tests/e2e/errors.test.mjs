@@ -43,6 +43,17 @@ test('bodies that are no JSON are 400', async () => {
     }
 });
 
+test('a parameter that comes twice is 400', async () => {
+    const ada = await register(shop);
+    for (const path of ['/products?limit=1&limit=1', '/products?limit=1&limit=2', '/products?cursor=a&limit=1&cursor=b', '/orders?status=paid&status=cancelled',
+        '/payments?order_id=a&order_id=b', '/notifications?after=1&after=2', '/notifications?unread=true&unread', `/products?${Array.from({ length: 33 }, (_, i) => `p${i}=1`).join('&')}`]) {
+        const answer = await ada.get(path);
+        assert.equal(answer.status, 400, `${path} → ${answer.text}`);
+        assert.equal(answer.body.type, '/problems/malformed');
+    }
+    assert.equal((await ada.get('/products?limit=1&&cursor=&')).status, 200);
+});
+
 test('another content type or none is 415', async () => {
     const body = JSON.stringify({ email: new_email(), password: PASSWORD });
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/jsonx', undefined]) {

@@ -37,7 +37,7 @@ async function refused(what, token) {
     const person = new Person(shop);
     const answer = await person.get('/users/me', { token });
     assert.equal(answer.status, 401, `${what} → ${answer.status} ${answer.text}`);
-    assert.match(answer.headers['www-authenticate'], /^Bearer/, what);
+    assert.equal(answer.headers['www-authenticate'], 'Bearer realm="purser", error="invalid_token"', what);
 }
 
 test('signatures that are not the key\'s are refused', async () => {
@@ -85,6 +85,14 @@ test('what is no token at all is refused', async () => {
     for (const token of ['x', '.', '..', '...', 'a.b.c', `${'a'.repeat(4000)}.${'b'.repeat(3000)}.c`, encode('{}'), `${encode('{}')}.${encode('{}')}.`,
         `${encode('[]')}.${encode('[]')}.${encode('[]')}`, `${encode('{"alg":"ES256"')}.${encode('{}')}.x`, ada.refresh_token, `${encode('['.repeat(1000))}.${encode('{}')}.x`]) {
         await refused(token.slice(0, 30), token);
+    }
+});
+
+test('who brings no token is told of none', async () => {
+    for (const path of ['/users/me', '/orders', '/notifications/unread-count', '/operations/status']) {
+        const answer = await new Person(shop).get(path);
+        assert.equal(answer.status, 401);
+        assert.equal(answer.headers['www-authenticate'], 'Bearer realm="purser"', path);
     }
 });
 

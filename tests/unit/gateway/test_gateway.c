@@ -129,7 +129,7 @@ static void identity_comes_from_the_token_alone(void)
 {
     struct http_response *answer = ASK(.path = "/api/v1/users/me", .headers = {{"X-User-Id", USER}, {"X-User-Role", "admin"}});
     assert_int_equal(answer->status, 401);
-    assert_string_equal(header(answer, "WWW-Authenticate"), "Bearer");
+    assert_string_equal(header(answer, "WWW-Authenticate"), "Bearer realm=\"purser\"");
     const char *good = token(key, "user", "session-1");
     for (int i = 0; i < 2; i++) {
         answer = ASK(.path = "/api/v1/users/me", .token = good,
@@ -154,7 +154,7 @@ static void bad_tokens_are_refused_where_one_is_needed(void)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct http_response *answer = ASK(.path = "/api/v1/users/me", .token = bad[i]);
         assert_int_equal(answer->status, 401);
-        assert_string_equal(header(answer, "WWW-Authenticate"), "Bearer error=\"invalid_token\"");
+        assert_string_equal(header(answer, "WWW-Authenticate"), "Bearer realm=\"purser\", error=\"invalid_token\"");
         assert_string_equal(member(answer, "request_id"), header(answer, "X-Request-Id"));
         answer = ASK(.method = "POST", .path = "/api/v1/auth/anyone", .token = bad[i]);
         assert_int_equal(answer->status, 200);
@@ -234,7 +234,7 @@ static void wait_for_401(const char *with)
         fiber_sleep(10);
     struct http_response *answer = ASK(.path = "/api/v1/users/me", .token = with);
     assert_int_equal(answer->status, 401);
-    assert_string_equal(header(answer, "WWW-Authenticate"), "Bearer error=\"invalid_token\"");
+    assert_string_equal(header(answer, "WWW-Authenticate"), "Bearer realm=\"purser\", error=\"invalid_token\"");
 }
 
 static void an_ended_session_is_refused(void)
