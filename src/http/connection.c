@@ -119,6 +119,7 @@ static void begin_trace(struct http_exchange *exchange)
 static bool take_head(struct connection *connection, struct text *rest)
 {
     size_t max_body = (size_t)settings_number("max_body");
+    connection->asked = true;
     long size = http_head_find(*rest, &connection->scanned);
     if (size == 0)
         return false;

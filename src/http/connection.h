@@ -45,14 +45,19 @@ struct connection {
     bool closed;    /* the tcp is gone; an exchange is at work still */
     bool counted;   /* among the listener's busy */
     bool told;      /* that the server drains, after an upgrade */
+    bool asked;     /* a request has begun on it */
     char address[46];
 };
+
+/* How far a listener has come with its end. */
+enum listener_listening { LISTENER_OPEN, LISTENER_REFUSES, LISTENER_CLOSED, LISTENER_DONE };
 
 /* A server's part on one worker. */
 struct listener {
     uv_tcp_t tcp;
     int fd;
     bool open, draining, sockets_told;
+    bool ends; /* a drain was ordered; any thread */
     struct http_server *server;
     struct worker *worker;
     struct connection *connections;
@@ -62,7 +67,8 @@ struct listener {
     struct buffer head; /* of the answer that is being written */
     struct timer timer;
     struct timer again; /* to accept what memory was short for */
-    int64_t accept_until_mono_ms, told_until_mono_ms;
+    enum listener_listening listening; /* changed by its worker, read by any */
+    int64_t next_step_mono_ms, told_until_mono_ms;
 };
 
 struct http_server {

@@ -1,9 +1,9 @@
 /*
- * Listening. Every worker has a socket of its own on the one address (SO_REUSEPORT), and the kernel spreads connections over them. The
- * address is probed without that option first, since a second process of the same user would otherwise share it in silence.
+ * Listening: every worker has a socket of its own on the one address (listen.c).
  *
- * A drain goes through three steps on every worker: answers say Connection: close; after a while, in which a balancer notices, what waits
- * is accepted and the socket closed; and all the while upgraded connections are told, spread evenly over their own while.
+ * A drain goes through steps on every worker: answers say Connection: close; after a while, in which a balancer notices, no new connection
+ * begins; what has begun is accepted and the socket closed; whoever came last is given time for a first request. All the while upgraded
+ * connections are told, spread evenly over their own while.
  */
 #include "http/server.h"
 
@@ -11,18 +11,18 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "http/connection.h"
+#include "http/listen.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG 4096
 #define TELL_EVERY_MS 50
-/* What the kernel may hold for a client that does not read (it doubles the number); by itself it would go up to megabytes. */
-#define SEND_BUFFER_SIZE (256 * 1024)
+#define HANDSHAKE_MS 100     /* in which a connection that has begun is whole */
+#define FIRST_REQUEST_MS 500 /* in which it sends its first request */
 
 static struct http_server *servers; /* all that were started, for as long as the process lives */
 
@@ -56,107 +56,13 @@ void server_note(struct http_server *server, const struct http_exchange *exchang
 
 /* ---- sockets ---- */
 
-static int split_address(const char *listen, char *host, size_t room, const char **ret_port)
-{
-    const char *colon = strrchr(listen, ':');
-    int64_t port;
-    if (!colon || colon == listen || text_to_int64(text_of(colon + 1), &port) || port > 65535)
-        return -EINVAL;
-    size_t size = (size_t)(colon - listen);
-    if (listen[0] == '[') {
-        if (listen[size - 1] != ']')
-            return -EINVAL;
-        listen++;
-        size -= 2;
-    }
-    if (size >= room)
-        return -EINVAL;
-    memcpy(host, listen, size);
-    host[size] = '\0';
-    *ret_port = colon + 1;
-    return 0;
-}
-
-static int resolve(const char *listen, struct sockaddr_storage *ret_address, socklen_t *ret_size, struct err *err)
-{
-    char host[256];
-    const char *port;
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
-    if (split_address(listen, host, sizeof host, &port))
-        return err_set(err, -EINVAL, "\"%s\" is no address to listen on; write host:port, such as 127.0.0.1:3000", listen);
-    int failed = getaddrinfo(host, port, &hints, &found);
-    if (failed)
-        return err_set(err, -EADDRNOTAVAIL, "cannot listen on %s: %s", listen, gai_strerror(failed));
-    memcpy(ret_address, found->ai_addr, found->ai_addrlen);
-    *ret_size = found->ai_addrlen;
-    freeaddrinfo(found);
-    return 0;
-}
-
-static int open_socket(const struct sockaddr_storage *address, socklen_t size, bool shared)
-{
-    int on = 1, room = SEND_BUFFER_SIZE, fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) || setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room) ||
-        (shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on)) || bind(fd, (const struct sockaddr *)address, size) ||
-        listen(fd, BACKLOG)) {
-        int error = -errno;
-        close(fd);
-        return error;
-    }
-    return fd;
-}
-
-static int say_busy(const char *listen, int error, struct err *err)
-{
-    if (error == -EADDRINUSE)
-        return err_set(err, error, "cannot listen on %s: another process does; stop it or choose another address", listen);
-    return err_set(err, error, "cannot listen on %s: %s", listen, strerror(-error));
-}
-
-static int probe(const struct sockaddr_storage *address, socklen_t size)
-{
-    int fd = open_socket(address, size, false);
-    if (fd < 0)
-        return fd;
-    close(fd);
-    return 0;
-}
-
-static void print_address(struct http_server *server, const struct sockaddr_storage *address)
-{
-    char host[INET6_ADDRSTRLEN];
-    if (address->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
-        uv_ip6_name(v6, host, sizeof host);
-        snprintf(server->address, sizeof server->address, "[%s]:%u", host, ntohs(v6->sin6_port));
-    } else {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
-        uv_ip4_name(v4, host, sizeof host);
-        snprintf(server->address, sizeof server->address, "%s:%u", host, ntohs(v4->sin_port));
-    }
-}
-
 static int open_sockets(struct http_server *server, const char *listen, struct err *err)
 {
-    struct sockaddr_storage address;
-    socklen_t size;
-    int error = resolve(listen, &address, &size, err);
-    if (error)
-        return error;
-    error = probe(&address, size);
-    for (unsigned i = 0; i < server->listener_count && !error; i++) {
-        int fd = open_socket(&address, size, true);
-        if (fd < 0)
-            error = fd;
-        else if ((server->listeners[i].fd = fd) && i == 0 && getsockname(fd, (struct sockaddr *)&address, &size))
-            error = -errno;
-    }
-    if (error)
-        return say_busy(listen, error, err);
-    print_address(server, &address);
-    return 0;
+    int fds[WORKER_MAX];
+    int error = listen_open(listen, server->listener_count, fds, server->address, sizeof server->address, err);
+    for (unsigned i = 0; i < server->listener_count && !error; i++)
+        server->listeners[i].fd = fds[i];
+    return error;
 }
 
 /* ---- on each worker ---- */
@@ -177,13 +83,14 @@ static void open_listener(void *arg)
     if (!error)
         error = uv_tcp_open(&listener->tcp, listener->fd);
     if (!error)
-        error = uv_listen((uv_stream_t *)&listener->tcp, BACKLOG, on_connection);
+        error = uv_listen((uv_stream_t *)&listener->tcp, LISTEN_BACKLOG, on_connection);
     if (error)
         log_fatal("cannot listen", "{s:s, s:s}", "address", listener->server->address, "why", uv_strerror(error));
     listener->open = true;
 }
 
-/* Closing one of several sockets on an address resets the connections that wait in it: they are taken first. */
+/* ---- drain ---- */
+
 static void close_listener(struct listener *listener)
 {
     int fd;
@@ -193,6 +100,35 @@ static void close_listener(struct listener *listener)
     while ((fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
         connection_adopt(listener, fd);
     uv_close((uv_handle_t *)&listener->tcp, NULL);
+}
+
+/* Whether a connection's first request may still be on its way. */
+static bool has_fresh(const struct listener *listener)
+{
+    for (const struct connection *c = listener->connections; c; c = c->next)
+        if (c->state == CONNECTION_HEAD && !c->asked)
+            return true;
+    return false;
+}
+
+static bool is_next_step_due(const struct listener *listener, int64_t now)
+{
+    return now >= listener->next_step_mono_ms || (listener->listening == LISTENER_CLOSED && !has_fresh(listener));
+}
+
+/* Stops to listen step by step, so that whoever was let in can ask. */
+static void stop_listening(struct listener *listener, int64_t now)
+{
+    if (listener->listening == LISTENER_DONE || !is_next_step_due(listener, now))
+        return;
+    if (listener->listening == LISTENER_OPEN) {
+        listen_refuse_new(listener->fd);
+        listener->next_step_mono_ms = now + HANDSHAKE_MS;
+    } else if (listener->listening == LISTENER_REFUSES) {
+        close_listener(listener);
+        listener->next_step_mono_ms = now + FIRST_REQUEST_MS;
+    }
+    __atomic_store_n(&listener->listening, listener->listening + 1, __ATOMIC_RELAXED);
 }
 
 static unsigned count_untold(const struct listener *listener)
@@ -222,9 +158,8 @@ static void drain_step(void *arg)
     int64_t now = clock_mono_ms();
     if (!listener->sockets_told)
         tell_some(listener, now);
-    if (now >= listener->accept_until_mono_ms)
-        close_listener(listener);
-    if (listener->open || !listener->sockets_told)
+    stop_listening(listener, now);
+    if (listener->listening != LISTENER_DONE || !listener->sockets_told)
         timer_start(&listener->timer, now + TELL_EVERY_MS, drain_step, listener);
 }
 
@@ -313,18 +248,24 @@ void http_server_drain(struct http_server *server, int64_t accept_ms, int64_t sp
     int64_t now = clock_mono_ms();
     for (unsigned i = 0; i < server->listener_count; i++) {
         struct listener *listener = &server->listeners[i];
-        listener->accept_until_mono_ms = now + accept_ms;
+        listener->next_step_mono_ms = now + accept_ms;
         listener->told_until_mono_ms = now + spread_ms;
-        if (worker_post(listener->worker, begin_drain, listener))
+        __atomic_store_n(&listener->ends, true, __ATOMIC_RELAXED);
+        if (worker_post(listener->worker, begin_drain, listener)) {
+            __atomic_store_n(&listener->ends, false, __ATOMIC_RELAXED);
             log_warn("a worker cannot drain", NULL);
+        }
     }
 }
 
 unsigned http_server_in_flight(const struct http_server *server)
 {
     unsigned count = 0;
-    for (unsigned i = 0; i < server->listener_count; i++)
-        count += __atomic_load_n(&server->listeners[i].busy, __ATOMIC_RELAXED);
+    for (unsigned i = 0; i < server->listener_count; i++) {
+        const struct listener *listener = &server->listeners[i];
+        count += __atomic_load_n(&listener->busy, __ATOMIC_RELAXED);
+        count += __atomic_load_n(&listener->ends, __ATOMIC_RELAXED) && __atomic_load_n(&listener->listening, __ATOMIC_RELAXED) != LISTENER_DONE;
+    }
     return count;
 }
 

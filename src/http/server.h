@@ -22,10 +22,11 @@ struct http_server_options {
 int http_server_start(const struct http_server_options *options, struct http_server **ret_server, struct err *err);
 /* The address it listens on, with the real port. */
 const char *http_server_address(const struct http_server *server);
-/* New requests get Connection: close; new connections are taken until `accept_ms` have passed, then listeners close. WebSockets
- * are told 1012, spread over `spread_ms`. */
+/* New requests get Connection: close; new connections are taken until `accept_ms` have passed, then listeners close. A connection that the
+ * kernel has taken is served, if its first request comes soon. WebSockets are told 1012, spread over `spread_ms`. */
 void http_server_drain(struct http_server *server, int64_t accept_ms, int64_t spread_ms);
-/* Connections with a request or an answer under way, and upgraded ones, over all workers. */
+/* Connections with a request or an answer under way, and upgraded ones, over all workers; more than none until a drain has closed its
+ * listeners. */
 unsigned http_server_in_flight(const struct http_server *server);
 unsigned http_server_connections(const struct http_server *server);
 

@@ -221,8 +221,7 @@ static FIBER_FN void drain(void)
         if (process.services[i]->server)
             http_server_drain(process.services[i]->server, DRAIN_ACCEPT_MS, DRAIN_SPREAD_MS);
     bool doors = process.front_started || !process.plan->front;
-    /* Connections that are on their way are taken for a while even if nothing is in flight now. */
-    while (doors && (clock_mono_ms() - began < DRAIN_ACCEPT_MS || in_flight()) && clock_mono_ms() - began < DRAIN_LIMIT_MS)
+    while (doors && in_flight() && clock_mono_ms() - began < DRAIN_LIMIT_MS)
         fiber_sleep(20);
     log_info("drained", "{s:I, s:i}", "ms", (json_int_t)(clock_mono_ms() - began), "left", (int)in_flight());
 }
