@@ -11,6 +11,7 @@
 #include "engines/wakeup.h"
 #include "payments/rules.h"
 #include "payments/settle.h"
+#include "payments/till.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@
 struct cashier {
     struct database *database;
     const struct provider *provider;
+    struct till *till;
     unsigned under_way;
     struct job *jobs;
     bool stopping, swept;
@@ -41,24 +43,6 @@ struct job {
 
 /* ---- a charge ---- */
 
-struct ending {
-    const char *id;
-    struct provider_answer answer;
-    const char *traceparent;
-};
-
-static int end_charge(struct transaction *tx, void *arg)
-{
-    const struct ending *ending = arg;
-    return charge_settle(tx, ending->id, &ending->answer, ending->traceparent);
-}
-
-static int end_refund(struct transaction *tx, void *arg)
-{
-    const struct ending *ending = arg;
-    return refund_settle(tx, ending->id, &ending->answer, ending->traceparent);
-}
-
 struct delay {
     const char *id;
     bool is_unknown;
@@ -69,12 +53,6 @@ static int delay_charge(struct transaction *tx, void *arg)
 {
     const struct delay *delay = arg;
     return payments_store_payment_postpone(tx, delay->id, delay->is_unknown, delay->due_at);
-}
-
-static int delay_refund(struct transaction *tx, void *arg)
-{
-    const struct delay *delay = arg;
-    return payments_store_refund_postpone(tx, delay->id, delay->due_at);
 }
 
 static bool is_final(enum provider_verdict verdict)
@@ -101,17 +79,16 @@ static FIBER_FN struct provider_answer find_out(const struct cashier *cashier, c
 static FIBER_FN void work_on_charge(struct job *job)
 {
     const struct payment *payment = &job->payment;
-    struct database *database = job->cashier->database;
-    struct ending ending = {.id = payment->id, .traceparent = job->traceparent};
-    ending.answer = payment->is_unknown ? find_out(job->cashier, payment) : charge(job->cashier, payment);
+    struct charge_end end = {.payment_id = payment->id, .traceparent = job->traceparent};
+    end.answer = payment->is_unknown ? find_out(job->cashier, payment) : charge(job->cashier, payment);
     int code;
-    if (is_final(ending.answer.verdict)) {
-        code = database_transact(database, end_charge, &ending);
+    if (is_final(end.answer.verdict)) {
+        code = till_settle(job->cashier->till, &end);
     } else {
-        bool unknown = payment->is_unknown || ending.answer.verdict == PROVIDER_UNKNOWN;
+        bool unknown = payment->is_unknown || end.answer.verdict == PROVIDER_UNKNOWN;
         int64_t pause = unknown ? settings_duration_ms("payment_reconcile") : retry_pause_ms(payment->attempts);
         struct delay delay = {payment->id, unknown, clock_steady_ms() + pause};
-        code = database_transact(database, delay_charge, &delay);
+        code = database_transact(job->cashier->database, delay_charge, &delay);
         wakeup_ring(&job->cashier->wakeup);
     }
     if (code < 0 && code != -ECANCELED)
@@ -119,6 +96,24 @@ static FIBER_FN void work_on_charge(struct job *job)
 }
 
 /* ---- a refund ---- */
+
+struct refund_end {
+    const char *id;
+    struct provider_answer answer;
+    const char *traceparent;
+};
+
+static int end_refund(struct transaction *tx, void *arg)
+{
+    const struct refund_end *end = arg;
+    return refund_settle(tx, end->id, &end->answer, end->traceparent);
+}
+
+static int delay_refund(struct transaction *tx, void *arg)
+{
+    const struct delay *delay = arg;
+    return payments_store_refund_postpone(tx, delay->id, delay->due_at);
+}
 
 struct refund_read {
     const char *id;
@@ -151,9 +146,9 @@ FIBER_FN void cashier_refund_here(struct cashier *cashier, const char *refund_id
     /* Where nothing was left to give back there is no refund. */
     if (code < 0 || strcmp(read.refund.status, "pending") != 0)
         return;
-    struct ending ending = {.id = refund_id, .traceparent = traceparent, .answer = give_back(cashier, &read)};
-    if (is_final(ending.answer.verdict)) {
-        code = database_transact(cashier->database, end_refund, &ending);
+    struct refund_end end = {.id = refund_id, .traceparent = traceparent, .answer = give_back(cashier, &read)};
+    if (is_final(end.answer.verdict)) {
+        code = database_transact(cashier->database, end_refund, &end);
     } else {
         /* Silence or not: the same key is asked for again, and moves money once. */
         struct delay delay = {.id = refund_id, .due_at = clock_steady_ms() + retry_pause_ms(read.refund.attempts)};
@@ -309,12 +304,14 @@ int cashier_start(struct database *database, const struct provider *provider, st
     cashier->database = database;
     cashier->provider = provider;
     cashier->under_way = 1; /* the rounds */
-    int code = fiber_start("payments.cashier", run, cashier);
-    if (code < 0)
+    cashier->till = till_new(database);
+    if (!cashier->till || fiber_start("payments.cashier", run, cashier) < 0) {
+        till_free(cashier->till);
         free(cashier);
-    else
-        *ret_cashier = cashier;
-    return code;
+        return -ENOMEM;
+    }
+    *ret_cashier = cashier;
+    return 0;
 }
 
 FIBER_FN void cashier_stop(struct cashier *cashier)
@@ -327,5 +324,6 @@ FIBER_FN void cashier_stop(struct cashier *cashier)
             fiber_cancel(job->fiber);
     while (cashier->under_way)
         wakeup_wait_uninterrupted(&cashier->ended);
+    till_free(cashier->till);
     free(cashier);
 }

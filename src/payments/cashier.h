@@ -1,6 +1,6 @@
 /*
- * Who talks to the provider. Each charge and refund at work has a fiber; so many are under way at once, and what they learn is settled in
- * one commit by the database's group commit. What has no end yet is in the tables with the time when it is due: a crash, a provider
+ * Who talks to the provider. Each charge and refund at work has a fiber; so many are under way at once, and the till writes down many
+ * charges' ends in one commit. What has no end yet is in the tables with the time when it is due: a crash, a provider
  * that is away or silent, and what a callback hinted at are all found there.
  */
 #ifndef PURSER_PAYMENTS_CASHIER_H

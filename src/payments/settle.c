@@ -12,6 +12,7 @@
 #include "payments/rules.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #define CALL_MARGIN_MS 5000
 
@@ -90,22 +91,68 @@ int charge_record(struct transaction *tx, const struct payment_request *request)
     return code == -EEXIST ? -EBADMSG : code < 0 ? code : 0;
 }
 
-int charge_settle(struct transaction *tx, const char *payment_id, const struct provider_answer *answer, const char *traceparent)
+/* ---- the ends of charges ---- */
+
+struct settling {
+    const struct charge_end *end;
+    struct rows rows; /* the payment, if it had no end before */
+};
+
+static bool has_succeeded(const struct charge_end *end)
+{
+    return end->answer.verdict == PROVIDER_SUCCEEDED;
+}
+
+static int compare_settlings(const void *a, const void *b)
+{
+    const struct settling *x = a, *y = b;
+    return strcmp(x->end->payment_id, y->end->payment_id);
+}
+
+static void ask_to_settle(struct transaction *tx, struct settling *settling)
+{
+    const struct charge_end *end = settling->end;
+    bool succeeded = has_succeeded(end);
+    const struct payment_end wanted = {
+        .status = succeeded ? "succeeded" : "failed",
+        .failure_code = succeeded ? NULL : end->answer.verdict == PROVIDER_CANCELLED ? "timeout" : end->answer.failure_code,
+        .provider_ref = succeeded ? end->answer.reference : NULL,
+    };
+    payments_store_payment_settle_ask(tx, end->payment_id, &wanted, &settling->rows);
+}
+
+/* What follows from an end: the ledger's entries, and what others hear. */
+static int conclude(struct transaction *tx, const struct settling *settling)
 {
     struct payment payment;
-    bool succeeded = answer->verdict == PROVIDER_SUCCEEDED;
-    const char *failure = succeeded ? NULL : answer->verdict == PROVIDER_CANCELLED ? "timeout" : answer->failure_code;
-    int code = payments_store_payment_settle(tx, payment_id, succeeded ? "succeeded" : "failed", failure, succeeded ? answer->reference : NULL,
-                                    &payment);
-    if (code <= 0)
-        return code;
-    code = succeeded ? payments_store_ledger_move(tx, payment.id, "provider", "captured", payment.currency, payment.amount_minor) : 0;
+    const struct charge_end *end = settling->end;
+    bool succeeded = has_succeeded(end);
+    if (!payments_store_payment_settled(&settling->rows, &payment))
+        return 0;
+    int code = succeeded ? payments_store_ledger_move(tx, payment.id, "provider", "captured", payment.currency, payment.amount_minor) : 0;
     if (code == 0)
-        code = reply(tx, "charge", &payment, traceparent);
+        code = reply(tx, "charge", &payment, end->traceparent);
     if (code == 0)
-        code = announce(tx, succeeded ? EVENT_PAYMENT_SUCCEEDED : EVENT_PAYMENT_FAILED, &payment, payment.amount_minor, false, traceparent);
+        code = announce(tx, succeeded ? EVENT_PAYMENT_SUCCEEDED : EVENT_PAYMENT_FAILED, &payment, payment.amount_minor, false,
+                        end->traceparent);
     return code;
 }
+
+int charges_settle(struct transaction *tx, const struct charge_end *const *list, unsigned count)
+{
+    struct settling *settlings = arena_alloc(transaction_arena(tx), sizeof *settlings * (count + 1));
+    for (unsigned i = 0; i < count; i++)
+        settlings[i].end = list[i];
+    qsort(settlings, count, sizeof *settlings, compare_settlings);
+    for (unsigned i = 0; i < count; i++)
+        ask_to_settle(tx, &settlings[i]);
+    int code = sql_settle(tx);
+    for (unsigned i = 0; i < count && code == 0; i++)
+        code = conclude(tx, &settlings[i]);
+    return code;
+}
+
+/* ---- refunds ---- */
 
 int refund_record(struct transaction *tx, const char *payment_id, const char *refund_id, int64_t amount_minor, const char *reason,
                   struct payment *ret_payment)

@@ -11,8 +11,15 @@
 
 /* Records the attempt, before anybody is asked for money. 0; -EBADMSG when the order has a payment that is captured or may be. */
 int charge_record(struct transaction *tx, const struct payment_request *request);
-/* A charge's end by the provider's final verdict: SUCCEEDED, FAILED or CANCELLED. `traceparent` may be NULL. */
-int charge_settle(struct transaction *tx, const char *payment_id, const struct provider_answer *answer, const char *traceparent);
+
+/* A charge's end by the provider's final verdict: SUCCEEDED, FAILED or CANCELLED. */
+struct charge_end {
+    const char *payment_id;
+    struct provider_answer answer;
+    const char *traceparent; /* or NULL */
+};
+/* The ends of some charges, all or none, in a few waits whatever their number. Locks the payments in the order of their ids. */
+int charges_settle(struct transaction *tx, const struct charge_end *const *list, unsigned count);
 
 /* Accepts a refund of `amount_minor` (0: all that is left) and records it under its id. 0, also where nothing is left of what was wanted whole;
  * -ENOENT no such payment; -EPERM not captured; -EDOM more than is left. ret_payment (may be NULL): with the new sum. */

@@ -67,18 +67,19 @@ int payments_store_payment(struct transaction *tx, const char *id, bool lock, st
     return 0;
 }
 
-int payments_store_payment_settle(struct transaction *tx, const char *id, const char *status, const char *failure_code, const char *provider_ref,
-                         struct payment *ret_payment)
+void payments_store_payment_settle_ask(struct transaction *tx, const char *id, const struct payment_end *end, struct rows *ret_rows)
 {
-    struct rows rows;
-    int code = sql_query(tx, &rows,
-                         "UPDATE payments SET status = ?2, failure_code = ?3, provider_ref = ?4, is_unknown = 0, due_at = NULL, "
-                         "sequence = sequence + 1, updated_at = ?5 WHERE id = ?1 AND status = 'pending' RETURNING " PAYMENT_COLUMNS,
-                         "tttti", id, status, failure_code, provider_ref, clock_wall_ms());
-    if (code < 0 || !rows.count)
-        return code;
-    *ret_payment = payment_of(&rows, 0);
-    return 1;
+    sql_ask(tx, ret_rows,
+            "UPDATE payments SET status = ?2, failure_code = ?3, provider_ref = ?4, is_unknown = 0, due_at = NULL, "
+            "sequence = sequence + 1, updated_at = ?5 WHERE id = ?1 AND status = 'pending' RETURNING " PAYMENT_COLUMNS,
+            "tttti", id, end->status, end->failure_code, end->provider_ref, clock_wall_ms());
+}
+
+bool payments_store_payment_settled(const struct rows *rows, struct payment *ret_payment)
+{
+    if (rows->count)
+        *ret_payment = payment_of(rows, 0);
+    return rows->count > 0;
 }
 
 int payments_store_payment_postpone(struct transaction *tx, const char *id, bool is_unknown, int64_t due_at)

@@ -25,9 +25,12 @@ struct refund {
 int payments_store_payment_insert(struct transaction *tx, const struct payment *payment, int64_t due_at);
 /* -ENOENT. With `lock` for the rest of the transaction. */
 int payments_store_payment(struct transaction *tx, const char *id, bool lock, struct payment *ret_payment);
-/* A pending payment gets its end: 1 and the payment; 0 when it had one before. */
-int payments_store_payment_settle(struct transaction *tx, const char *id, const char *status, const char *failure_code, const char *provider_ref,
-                         struct payment *ret_payment);
+struct payment_end {
+    const char *status, *failure_code, *provider_ref;
+};
+/* Asks that a pending payment gets its end; sql_settle; then it is in the rows, and not if it had one before. */
+void payments_store_payment_settle_ask(struct transaction *tx, const char *id, const struct payment_end *end, struct rows *ret_rows);
+bool payments_store_payment_settled(const struct rows *rows, struct payment *ret_payment);
 /* One more attempt at what is pending is due later. */
 int payments_store_payment_postpone(struct transaction *tx, const char *id, bool is_unknown, int64_t due_at);
 /* Those that are due by now get another due_at, for whoever claims them. Up to 64. */
@@ -59,7 +62,7 @@ int payments_store_make_due(struct transaction *tx);
 /* What is due later than `latest` is due now. */
 int payments_store_bring_near(struct transaction *tx, int64_t latest);
 
-/* Moves an amount between two accounts; -EEXIST when that transaction is in the ledger already. */
+/* Moves an amount between two accounts. Nobody waits for it: that the transaction is in the ledger already fails what comes next (-EEXIST). */
 int payments_store_ledger_move(struct transaction *tx, const char *transaction_id, const char *from, const char *to, const char *currency,
                       int64_t amount_minor);
 /* Rows of account, currency, balance. */

@@ -5,11 +5,10 @@
 int payments_store_ledger_move(struct transaction *tx, const char *transaction_id, const char *from, const char *to, const char *currency,
                       int64_t amount_minor)
 {
-    int code = sql_run(tx,
-                       "INSERT INTO ledger_entries (transaction_id, account, currency, amount, created_at) "
-                       "VALUES (?1, ?2, ?4, CAST(0 AS BIGINT) - ?5, ?6), (?1, ?3, ?4, ?5, ?6)",
-                       "ttttii", transaction_id, from, to, currency, amount_minor, clock_wall_ms());
-    return code < 0 ? code : 0;
+    return sql_send(tx,
+                    "INSERT INTO ledger_entries (transaction_id, account, currency, amount, created_at) "
+                    "VALUES (?1, ?2, ?4, CAST(0 AS BIGINT) - ?5, ?6), (?1, ?3, ?4, ?5, ?6)",
+                    "ttttii", transaction_id, from, to, currency, amount_minor, clock_wall_ms());
 }
 
 int payments_store_ledger_balances(struct transaction *tx, struct rows *ret_rows)

@@ -33,7 +33,8 @@ static int record(struct transaction *tx, void *id)
 
 static int settle(struct transaction *tx, void *answer)
 {
-    return charge_settle(tx, payment_id, answer, NULL);
+    const struct charge_end end = {payment_id, *(struct provider_answer *)answer, NULL}, *list[] = {&end};
+    return charges_settle(tx, list, 1);
 }
 
 static struct provider_answer taken = {.verdict = PROVIDER_SUCCEEDED, .reference = "ch_1"};
@@ -116,6 +117,43 @@ static void contradicting_ends_settle_on_one(void)
         assert_true(strcmp(status, "succeeded") == 0 || strcmp(status, "failed") == 0);
         books_balance();
     }
+}
+
+#define BATCH 12
+
+static char batch_ids[BATCH][UUID_SIZE];
+static unsigned batch_runs;
+
+/* The same charges, from the first or from the last on. */
+static int settle_batch(struct transaction *tx, void *from_last)
+{
+    struct charge_end ends[BATCH];
+    const struct charge_end *list[BATCH];
+    batch_runs++;
+    for (unsigned i = 0; i < BATCH; i++) {
+        ends[i] = (struct charge_end){batch_ids[from_last ? BATCH - 1 - i : i], taken, NULL};
+        list[i] = &ends[i];
+    }
+    return charges_settle(tx, list, BATCH);
+}
+
+/* Batches that have the same charges, in whatever order, wait for each other and never crosswise: no transaction is run twice. */
+static void batches_settle_once_and_never_deadlock(void)
+{
+    struct racer racers[RACERS];
+    int64_t entries = number("SELECT count(*) FROM ledger_entries"), facts = number("SELECT count(*) FROM outbox_stream");
+    for (unsigned i = 0; i < BATCH; i++) {
+        begin();
+        memcpy(batch_ids[i], payment_id, UUID_SIZE);
+    }
+    batch_runs = 0;
+    for (unsigned i = 0; i < RACERS; i++)
+        racers[i] = (struct racer){settle_batch, i % 2 ? batch_ids : NULL, 0};
+    assert_int_equal(race(racers, RACERS), RACERS);
+    assert_int_equal(batch_runs, RACERS);
+    assert_int_equal(number("SELECT count(*) FROM ledger_entries"), entries + 2 * BATCH);
+    assert_int_equal(number("SELECT count(*) FROM outbox_stream"), facts + BATCH);
+    books_balance();
 }
 
 struct payment_read {
@@ -295,6 +333,7 @@ static void all(void)
     one_order_has_one_live_payment();
     a_charge_ends_once();
     contradicting_ends_settle_on_one();
+    batches_settle_once_and_never_deadlock();
     refunds_never_exceed_what_was_captured();
     the_database_itself_refuses_too_large_refunds();
     a_refused_refund_can_be_asked_for_again();
