@@ -51,7 +51,13 @@ int cache_add(struct cache *cache, const char *key, int64_t n, int64_t ttl_ms, i
 
 int cache_publish(struct cache *cache, const char *channel, struct text message)
 {
-    return cache->ops->publish(cache, channel, message);
+    const struct cache_message one = {channel, message};
+    return cache->ops->publish(cache, &one, 1);
+}
+
+int cache_publish_all(struct cache *cache, const struct cache_message *list, unsigned count)
+{
+    return count ? cache->ops->publish(cache, list, count) : 0;
 }
 
 int cache_subscribe(struct cache *cache, const struct cache_subscription *subscription)

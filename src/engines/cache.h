@@ -27,6 +27,12 @@ FIBER_FN int cache_add(struct cache *cache, const char *key, int64_t n, int64_t 
 
 /* To everyone subscribed, this process included; no promise of arrival. Any fiber. */
 FIBER_FN int cache_publish(struct cache *cache, const char *channel, struct text message);
+struct cache_message {
+    const char *channel;
+    struct text text;
+};
+/* Many in one wait, in their order. -EAGAIN: some did not get through. */
+FIBER_FN int cache_publish_all(struct cache *cache, const struct cache_message *list, unsigned count);
 /* `pattern` is a channel or a prefix ending in *. Calls come on the subscribing worker's loop, outside fibers. `reconnected` (may be
  * NULL) comes after each reconnect: messages may have been missed. */
 struct cache_subscription {

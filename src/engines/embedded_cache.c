@@ -268,17 +268,19 @@ static void send_to(struct embedded_cache *cache, const struct subscriber *subsc
     }
 }
 
-static int embedded_cache_publish(struct cache *base, const char *channel, struct text message)
+static int embedded_cache_publish(struct cache *base, const struct cache_message *list, unsigned count)
 {
     struct embedded_cache *cache = (struct embedded_cache *)base;
-    if (atomic_load(&cache->under_way) >= MESSAGES_MAX)
-        return -EAGAIN;
     pthread_mutex_lock(&cache->lock);
     struct subscriber *first = cache->subscribers;
     pthread_mutex_unlock(&cache->lock);
-    for (struct subscriber *subscriber = first; subscriber; subscriber = subscriber->next)
-        if (cache_pattern_covers(subscriber->pattern, channel))
-            send_to(cache, subscriber, channel, message);
+    for (unsigned i = 0; i < count; i++) {
+        if (atomic_load(&cache->under_way) >= MESSAGES_MAX)
+            return -EAGAIN;
+        for (struct subscriber *subscriber = first; subscriber; subscriber = subscriber->next)
+            if (cache_pattern_covers(subscriber->pattern, list[i].channel))
+                send_to(cache, subscriber, list[i].channel, list[i].text);
+    }
     return 0;
 }
 

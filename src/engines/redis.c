@@ -111,8 +111,9 @@ static FIBER_FN redisAsyncContext *ready(struct redis_cache *cache)
 
 struct call {
     struct fiber *fiber; /* NULL when nobody waits any more */
-    bool done;
-    int type; /* of the reply; 0: the link was lost */
+    unsigned replies;    /* still to come */
+    bool failed;         /* one of them was an error, or was lost with the link */
+    int type;            /* of the last */
     int64_t integer;
     char *bytes; /* heap */
     size_t size;
@@ -123,23 +124,38 @@ static void on_reply(redisAsyncContext *redis, void *answer, void *arg)
     struct call *call = arg;
     redisReply *reply = answer;
     (void)redis;
+    call->replies--;
     if (!call->fiber) {
-        free(call);
+        if (!call->replies)
+            free(call);
         return;
     }
-    call->done = true;
+    call->failed |= !reply || reply->type == REDIS_REPLY_ERROR;
     if (reply) {
         call->type = reply->type;
         call->integer = reply->integer;
         if (reply->type == REDIS_REPLY_STRING) {
             call->bytes = malloc(reply->len + 1);
-            call->type = call->bytes ? call->type : 0;
+            call->failed |= !call->bytes;
             call->size = reply->len;
             if (call->bytes)
                 memcpy(call->bytes, reply->str, reply->len);
         }
     }
-    fiber_wake(call->fiber);
+    if (!call->replies)
+        fiber_wake(call->fiber);
+}
+
+/* Waits until `call` has its replies. False when they never came: the last of them frees it. */
+static FIBER_FN bool await_replies(struct call *call)
+{
+    int64_t before = fiber_narrow_deadline(CALL_MS);
+    while (call->replies && fiber_wait() == 0)
+        ;
+    fiber_set_deadline(before);
+    if (call->replies)
+        call->fiber = NULL;
+    return !call->replies;
 }
 
 /* Waits for the reply of what was just sent with `call`; `sent` is hiredis' word. -EAGAIN when it never came. Frees the call. */
@@ -149,30 +165,27 @@ static FIBER_FN int await(struct call *call, int sent, struct arena *arena, stru
         free(call);
         return -EAGAIN;
     }
-    int64_t before = fiber_narrow_deadline(CALL_MS);
-    while (!call->done && fiber_wait() == 0)
-        ;
-    fiber_set_deadline(before);
-    if (!call->done) {
-        call->fiber = NULL; /* the reply frees it */
+    if (!await_replies(call))
         return -EAGAIN;
-    }
     int type = call->type;
+    bool failed = call->failed;
     if (ret_integer)
         *ret_integer = call->integer;
-    if (type == REDIS_REPLY_STRING && ret_value)
+    if (type == REDIS_REPLY_STRING && ret_value && !failed)
         *ret_value = (struct text){arena_copy(arena, call->bytes, call->size), call->size};
     free(call->bytes);
     free(call);
-    return type == REDIS_REPLY_NIL ? -ENOENT : type == 0 || type == REDIS_REPLY_ERROR ? -EAGAIN : 0;
+    return failed ? -EAGAIN : type == REDIS_REPLY_NIL ? -ENOENT : 0;
 }
 
+/* Of a command that has one reply. */
 static struct call *call_new(void)
 {
     struct call *call = calloc(1, sizeof *call);
     if (!call)
         memory_short();
     call->fiber = fiber_self();
+    call->replies = 1;
     return call;
 }
 
@@ -219,14 +232,29 @@ static FIBER_FN int redis_add(struct cache *base, const char *key, int64_t n, in
     return await(call, redisAsyncCommand(redis, on_reply, call, "EVAL %s 1 %s %s %s", ADD_SCRIPT, key, number, ttl), NULL, NULL, ret_value);
 }
 
-static FIBER_FN int redis_publish(struct cache *base, const char *channel, struct text message)
+static int send_publish(redisAsyncContext *redis, struct call *call, const struct cache_message *message)
+{
+    const char *words[] = {"PUBLISH", message->channel, message->text.size ? message->text.at : ""};
+    const size_t sizes[] = {strlen("PUBLISH"), strlen(message->channel), message->text.size};
+    return redisAsyncCommandArgv(redis, on_reply, call, 3, words, sizes);
+}
+
+/* All are sent, and then their replies are waited for together. */
+static FIBER_FN int redis_publish(struct cache *base, const struct cache_message *list, unsigned count)
 {
     redisAsyncContext *redis = ready((struct redis_cache *)base);
     if (!redis)
         return -EAGAIN;
     struct call *call = call_new();
-    int sent = redisAsyncCommand(redis, on_reply, call, "PUBLISH %s %b", channel, message.size ? message.at : "", message.size);
-    return await(call, sent, NULL, NULL, NULL);
+    unsigned sent = 0;
+    while (sent < count && send_publish(redis, call, &list[sent]) == REDIS_OK)
+        sent++;
+    call->replies = sent;
+    if (!await_replies(call))
+        return -EAGAIN;
+    bool failed = call->failed || sent < count;
+    free(call);
+    return failed ? -EAGAIN : 0;
 }
 
 /* ---- subscriptions ---- */

@@ -122,7 +122,7 @@ static FIBER_FN void read_all(void *context, struct http_request *request, struc
         return;
     }
     json_t *frame = json_make(request->arena, "{s:s, s:I}", "type", "read_all", "up_to", (json_int_t)up_to);
-    push_publish(notifications->engines.cache, user_id, 0, 0, frame);
+    push_publish(notifications->engines.cache, &(struct push_event){.user_id = user_id, .frame = frame}, 1);
     respond_empty(response, 204);
 }
 

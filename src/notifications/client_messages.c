@@ -24,7 +24,7 @@ FIBER_FN int client_read(struct notifications *notifications, const char *user_i
     if (error || !changed)
         return error;
     json_t *frame = json_make(fiber_arena(), "{s:s, s:[s]}", "type", "read", "ids", id);
-    push_publish(notifications->engines.cache, user_id, 0, unread, frame);
+    push_publish(notifications->engines.cache, &(struct push_event){.user_id = user_id, .unread = unread, .frame = frame}, 1);
     return 0;
 }
 

@@ -9,12 +9,21 @@
 
 static atomic_bool missed; /* a push from here did not get through, and nobody has been told */
 
-FIBER_FN void push_publish(struct cache *cache, const char *user_id, int64_t seq, int64_t unread, const json_t *event)
+static struct cache_message message_of(struct arena *arena, const struct push_event *event)
+{
+    return (struct cache_message){
+        .channel = arena_printf(arena, CHANNEL_NOTIFY "%s", event->user_id),
+        .text = text_of(arena_printf(arena, "%" PRId64 " %" PRId64 " %s", event->seq, event->unread, json_print(arena, event->frame, NULL))),
+    };
+}
+
+FIBER_FN void push_publish(struct cache *cache, const struct push_event *list, unsigned count)
 {
     struct arena *arena = fiber_arena();
-    const char *channel = arena_printf(arena, CHANNEL_NOTIFY "%s", user_id);
-    const char *message = arena_printf(arena, "%" PRId64 " %" PRId64 " %s", seq, unread, json_print(arena, event, NULL));
-    if (cache_publish(cache, channel, text_of(message)))
+    struct cache_message *messages = arena_alloc(arena, sizeof *messages * (count + 1));
+    for (unsigned i = 0; i < count; i++)
+        messages[i] = message_of(arena, &list[i]);
+    if (cache_publish_all(cache, messages, count))
         atomic_store(&missed, true);
 }
 

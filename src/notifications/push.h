@@ -6,8 +6,15 @@
 #include "base/json.h"
 #include "engines/cache.h"
 
-/* Tells that `event` (a frame for the client) happened; seq of a new notification, else 0. Failure is none of the caller's business. */
-FIBER_FN void push_publish(struct cache *cache, const char *user_id, int64_t seq, int64_t unread, const json_t *event);
+/* What a user is told. */
+struct push_event {
+    const char *user_id;
+    int64_t seq; /* of a new notification, else 0 */
+    int64_t unread;
+    const json_t *frame; /* for the client */
+};
+/* Tells what happened, all in one wait. Failure is none of the caller's business. */
+FIBER_FN void push_publish(struct cache *cache, const struct push_event *list, unsigned count);
 
 /* In place of a user id: some push was lost on its way into the cache, so every instance looks into the log for its sockets. */
 #define PUSH_MISSED "missed"

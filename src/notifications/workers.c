@@ -82,13 +82,16 @@ static FIBER_FN void on_committed(void *context, const struct event_item *items,
 {
     struct notifications *notifications = context;
     struct arena *arena = fiber_arena();
+    struct push_event *pushes = arena_alloc(arena, sizeof *pushes * (count + 1));
+    unsigned added = 0;
     for (unsigned i = 0; i < count; i++) {
         const struct addition *addition = items[i].result;
         if (!addition || !addition->seq)
             continue;
         json_t *frame = json_make(arena, "{s:s, s:O}", "type", "notification", "notification", addition_print(arena, addition));
-        push_publish(notifications->engines.cache, addition->user_id, addition->seq, addition->unread, frame);
+        pushes[added++] = (struct push_event){addition->user_id, addition->seq, addition->unread, frame};
     }
+    push_publish(notifications->engines.cache, pushes, added);
 }
 
 int notification_workers_consume(struct notifications *notifications, struct err *err)

@@ -164,6 +164,55 @@ static void test_publishing(void **state)
     case_run(publishing, NULL);
 }
 
+/* ---- many messages at once ---- */
+
+#define TOGETHER 300
+
+struct listener {
+    const char *channel;
+    int next; /* of a batch */
+    _Atomic int whole; /* batches that came in their order */
+};
+
+static void hear_batch(void *context, const char *channel, struct text message)
+{
+    struct listener *listener = context;
+    int64_t number;
+    check_equal(text_to_int64(message, &number), 0);
+    listener->next = number == 0 ? 1 : number == listener->next ? listener->next + 1 : 0;
+    if (listener->next == TOGETHER)
+        atomic_fetch_add(&listener->whole, 1);
+}
+
+/* Until the subscription is there, and has heard a whole batch. */
+static bool has_heard_batch(void *arg)
+{
+    struct listener *listener = arg;
+    struct cache_message batch[TOGETHER];
+    for (int i = 0; i < TOGETHER; i++)
+        batch[i] = (struct cache_message){listener->channel, text_of(arena_printf(fiber_arena(), "%d", i))};
+    check_equal(cache_publish_all(cache, batch, TOGETHER), 0);
+    fiber_sleep(5);
+    return atomic_load(&listener->whole);
+}
+
+static void publishing_together(void *arg)
+{
+    static struct listener listener;
+    listener.channel = case_name("together");
+    struct cache_subscription subscription = {.pattern = listener.channel, .message = hear_batch, .context = &listener};
+    open_cache();
+    check_equal(cache_publish_all(cache, NULL, 0), 0);
+    check_equal(cache_subscribe(cache, &subscription), 0);
+    case_until(has_heard_batch, &listener);
+    cache_close(cache);
+}
+
+static void test_publishing_together(void **state)
+{
+    case_run(publishing_together, NULL);
+}
+
 /* ---- many keys: bounded, and what was just written is there ---- */
 
 static void many(void *arg)
@@ -195,6 +244,7 @@ int main(void)
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_counters),
         cmocka_unit_test(test_publishing),
+        cmocka_unit_test(test_publishing_together),
         cmocka_unit_test(test_many),
     };
     case_settings();
