@@ -20,6 +20,15 @@
 /* cmocka's asserts leave by longjmp, which a fiber cannot; this ends the process with a line. */
 #define check(condition) ((condition) ? (void)0 : case_failed(__FILE__, __LINE__, #condition))
 #define check_equal(got, want) case_check_equal(__FILE__, __LINE__, #got, (long long)(got), (long long)(want))
+/* Calls again while it says -EAGAIN, for up to a minute: what the callers of a port do where an engine is busy. */
+#define check_succeeds(call)                                                                                       \
+    do {                                                                                                           \
+        int64_t until_mono_ms_ = clock_mono_ms() + 60000;                                                          \
+        int code_;                                                                                                 \
+        while ((code_ = (call)) == -EAGAIN && clock_mono_ms() < until_mono_ms_)                                    \
+            fiber_sleep(50);                                                                                       \
+        case_check_equal(__FILE__, __LINE__, #call, code_, 0);                                                     \
+    } while (0)
 _Noreturn void case_failed(const char *file, int line, const char *what);
 void case_check_equal(const char *file, int line, const char *what, long long got, long long want);
 

@@ -32,9 +32,7 @@ static void publish(const char *name, int first, int count)
         char *number = arena_printf(fiber_arena(), "%d", first + i);
         messages[i] = (struct queue_message){.queue = name, .id = number, .body = text_of(number)};
     }
-    int code = queue_publish(queue, messages, (unsigned)count);
-    if (code < 0)
-        case_failed(__FILE__, __LINE__, strerror(-code));
+    check_succeeds(queue_publish(queue, messages, (unsigned)count));
 }
 
 static void consume(const char *name, void (*handle)(void *context, struct queue_delivery *batch, unsigned count), void *context, bool dead)
@@ -139,7 +137,7 @@ static void carries(void *arg)
         .traceparent = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01",
         .body = text_of("{\"ü\":\"\\u0000\"}"),
     };
-    check_equal(queue_publish(queue, &message, 1), 0);
+    check_succeeds(queue_publish(queue, &message, 1));
     consume(name, look_at_message, NULL, false);
     case_until_count(&carried, 1);
     close_queue();
