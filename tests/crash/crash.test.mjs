@@ -22,7 +22,7 @@ async function kill_and_restart(shop, dice) {
 }
 
 test(`${KILLS} kills under a stream of orders lose nothing and do nothing twice`, async (context) => {
-    const { shop, sandbox } = await shop_and_sandbox({ settings: { PURSER_PAYMENT_RECONCILE: '1s', PURSER_PAYMENT_TIMEOUT: '2s', PURSER_RETRY_BASE: '100ms', PURSER_RETRY_LIMIT: '20' } });
+    const { shop, sandbox } = await shop_and_sandbox({ settings: { PURSER_PAYMENT_RECONCILE: '1s', PURSER_PAYMENT_TIMEOUT: '10s', PURSER_RETRY_BASE: '100ms', PURSER_RETRY_LIMIT: '20' } });
     await shop.start();
     const boss = await admin(shop);
     const skus = [];
