@@ -64,6 +64,19 @@ static void take_answer(struct idempotency *key, const struct rows *rows)
     key->location = rows_text(rows, 0, 4);
 }
 
+static int find(struct transaction *tx, const struct idempotency *key, struct rows *ret_rows)
+{
+    return sql_query(tx, ret_rows, "SELECT hash, status, body, content_type, location FROM idempotency WHERE scope = ?1 AND key = ?2", "tt",
+                     key->scope, key->key);
+}
+
+int idempotency_is_answered(struct transaction *tx, const struct idempotency *key)
+{
+    struct rows rows;
+    int code = key->key ? find(tx, key, &rows) : 0;
+    return code < 0 || !key->key ? code : rows.count > 0;
+}
+
 int idempotency_begin(struct transaction *tx, struct idempotency *key)
 {
     struct rows rows;
@@ -76,8 +89,7 @@ int idempotency_begin(struct transaction *tx, struct idempotency *key)
         if (code != 0)
             return code < 0 ? code : 0;
     }
-    int code = sql_query(tx, &rows, "SELECT hash, status, body, content_type, location FROM idempotency WHERE scope = ?1 AND key = ?2", "tt",
-                         key->scope, key->key);
+    int code = find(tx, key, &rows);
     if (code < 0 || !rows.count)
         return code;
     take_answer(key, &rows);

@@ -23,6 +23,8 @@ struct idempotency {
 
 /* From the request; false after a 422 answer for a malformed key. */
 bool idempotency_of(struct http_request *request, struct http_response *response, struct idempotency *ret_key);
+/* In a reading transaction, ahead of all: 1 if the key came before and has its answer, else 0, or negative. */
+int idempotency_is_answered(struct transaction *tx, const struct idempotency *key);
 /* First thing in the body: 0 to go on; 1: answered before (replayed or mismatch is set; the body returns 0 with no effect). */
 int idempotency_begin(struct transaction *tx, struct idempotency *key);
 /* Last thing in the body: stores the answer that will be given (4xx other than 401 and 429 too). */

@@ -76,3 +76,23 @@ bool keyed_transact(struct database *database, struct http_request *request, str
     name_request(request, response);
     return !repeated && response->status < 400;
 }
+
+struct look {
+    struct idempotency key;
+    bool is_answered;
+};
+
+static int look_for_answer(struct transaction *tx, void *arg)
+{
+    struct look *look = arg;
+    int code = idempotency_is_answered(tx, &look->key);
+    look->is_answered = code == 1;
+    return code < 0 ? code : 0;
+}
+
+bool keyed_is_answered(struct database *database, struct http_request *request)
+{
+    struct look look = {0};
+    struct http_response unused = {.arena = request->arena};
+    return idempotency_of(request, &unused, &look.key) && database_read(database, look_for_answer, &look) == 0 && look.is_answered;
+}

@@ -13,5 +13,7 @@ typedef int keyed_effect(struct transaction *tx, void *arg, struct http_response
  * `doing` names the action in the log of a failure. True if the effect was committed now by this request. */
 FIBER_FN bool keyed_transact(struct database *database, struct http_request *request, struct http_response *response,
                              keyed_effect *effect, void *arg, const char *doing);
+/* Whether the request is a repeat whose answer is stored; false too where that cannot be told. */
+FIBER_FN bool keyed_is_answered(struct database *database, struct http_request *request);
 
 #endif

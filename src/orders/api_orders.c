@@ -1,6 +1,7 @@
 /* Orders over HTTP: buyers see and change their own, admins see all. What belongs to somebody else is not there. */
 #include "base/uuid.h"
 #include "http/problem.h"
+#include "messaging/admission.h"
 #include "messaging/keyed.h"
 #include "orders/basket.h"
 #include "orders/pricing.h"
@@ -93,17 +94,31 @@ static int place(struct transaction *tx, void *arg, struct http_response *answer
     return placing->is_stale ? -EAGAIN : code;
 }
 
+/* False after a 503. What was taken before has its answer, however busy it is. In a cluster no process knows how long the work of all waits. */
+static FIBER_FN bool admit(struct orders *orders, struct http_request *request, struct http_response *response)
+{
+    int retry_after_s = database_is_postgres(orders->database) ? 0 : admission_refuse_order();
+    if (!retry_after_s || keyed_is_answered(orders->database, request))
+        return true;
+    counter_add(orders->refused, 1);
+    problem_unavailable(response, retry_after_s, "More orders came than can be handled; nothing was ordered.");
+    return false;
+}
+
 FIBER_FN void orders_create(void *context, struct http_request *request, struct http_response *response)
 {
     struct orders *orders = context;
     struct basket basket;
+    if (!admit(orders, request, response))
+        return;
     if (!basket_read(request, response, &basket))
         return;
     struct placing placing = {.basket = &basket};
     for (unsigned i = 0; i < PRICINGS_MAX && (i == 0 || placing.is_stale); i++) {
         if (pricing_is_on() && !price(orders, &basket, response))
             return;
-        keyed_transact(orders->database, request, response, place, &placing, "placing an order");
+        if (keyed_transact(orders->database, request, response, place, &placing, "placing an order"))
+            admission_note_order();
     }
 }
 

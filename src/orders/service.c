@@ -53,6 +53,7 @@ static FIBER_FN int start(struct service_engines *engines, void **ret_context, s
     if (!orders)
         return err_set(err, -ENOMEM, "out of memory");
     orders->database = engines->database;
+    orders->refused = counter_get("purser_orders_refused_total", NULL, "Orders refused because the work of earlier ones waits");
     int code = begin(orders, engines, err);
     if (code < 0) {
         stop(orders);

@@ -2,12 +2,14 @@
 #ifndef PURSER_ORDERS_SERVICE_H
 #define PURSER_ORDERS_SERVICE_H
 
+#include "base/metrics.h"
 #include "service/service.h"
 
 struct expiry;
 
 struct orders {
     struct database *database;
+    struct counter *refused; /* orders, since others wait */
     struct expiry *expiry;
 };
 
