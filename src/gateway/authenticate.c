@@ -91,6 +91,23 @@ static FIBER_FN int fetch_keys(void)
     return 0;
 }
 
+bool authenticate_has_keys(void)
+{
+    pthread_mutex_lock(&keys_lock);
+    bool has = keys_fetched_mono_ms != 0;
+    pthread_mutex_unlock(&keys_lock);
+    return has;
+}
+
+/* Whether a key that is not among ours may be a good one all the same: we could not ask for a while. */
+static bool keys_are_stale(void)
+{
+    pthread_mutex_lock(&keys_lock);
+    bool stale = clock_mono_ms() - keys_fetched_mono_ms > 2 * KEYS_FRESH_MS;
+    pthread_mutex_unlock(&keys_lock);
+    return stale;
+}
+
 /* Unknown key ids are a way to make us ask: once per cool-down, whoever asks. */
 static bool may_fetch_keys(void)
 {
@@ -216,13 +233,12 @@ static FIBER_FN int verify_with_keys(struct arena *arena, struct text token, str
 {
     struct key_set *set = keys_ref();
     int error = set ? token_verify(arena, set, token, claims, err) : err_set(err, -ENOKEY, "no keys yet");
-    bool had = set != NULL;
+    bool known = set && !keys_are_stale();
     key_set_unref(set);
-    if (error != -ENOKEY || !may_fetch_keys())
-        return error == -ENOKEY && !had ? -EAGAIN : error;
-    int fetched = fetch_keys();
-    if (fetched)
-        return had ? error : -EAGAIN;
+    if (error != -ENOKEY)
+        return error;
+    if (!may_fetch_keys() || fetch_keys())
+        return known ? error : -EAGAIN;
     set = keys_ref();
     error = token_verify(arena, set, token, claims, err);
     key_set_unref(set);

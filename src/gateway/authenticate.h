@@ -12,6 +12,8 @@
 /* On a fiber of worker 0; starts the fiber that keeps keys and revocations fresh. */
 FIBER_FN int authenticate_start(struct cache *cache, struct err *err);
 void authenticate_stop(void);
+/* Whether it has had the keys of access tokens. Any thread. */
+bool authenticate_has_keys(void);
 
 /* The token of a request: Authorization: Bearer, or, for WebSockets, the sub-protocol bearer.<jwt>. Empty when there is none. */
 struct text authenticate_token(const struct http_request *request);

@@ -226,6 +226,7 @@ static FIBER_FN int start(struct cache *cache, struct err *err)
 {
     struct http_server_options options = {
         .name = "gateway", .listen = settings_text("listen"), .handler = {handle, NULL}, .decorate = decorate_refusal};
+    health_await("keys", authenticate_has_keys);
     rate_limit_init(settings_text("internal_secret"));
     limits_load();
     recent = recent_get(RECENT_SERVICE, "gateway");

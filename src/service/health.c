@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define WATCHED_MAX 32
+#define AWAITED_MAX 4
 #define NOTES_MAX 8
 
 static struct watched {
@@ -18,6 +19,11 @@ static struct watched {
     const void *arg;
 } watched[WATCHED_MAX];
 static unsigned watched_count;
+static struct {
+    const char *name;
+    bool (*is_there)(void);
+} awaited[AWAITED_MAX];
+static unsigned awaited_count;
 static const char *notes[NOTES_MAX];
 static unsigned notes_count;
 static bool draining;
@@ -26,6 +32,13 @@ void health_watch(const char *name, bool is_database, bool (*is_up)(const void *
 {
     assert(watched_count < WATCHED_MAX);
     watched[watched_count++] = (struct watched){name, is_database, is_up, arg};
+}
+
+void health_await(const char *name, bool (*is_there)(void))
+{
+    assert(awaited_count < AWAITED_MAX);
+    awaited[awaited_count].name = name;
+    awaited[awaited_count++].is_there = is_there;
 }
 
 void health_note(const char *text)
@@ -61,20 +74,26 @@ static bool contains(const json_t *list, const char *name)
 static void answer_ready(struct http_response *response)
 {
     struct arena *arena = response->arena;
-    bool is_draining = __atomic_load_n(&draining, __ATOMIC_ACQUIRE), database_away = false;
+    bool is_draining = __atomic_load_n(&draining, __ATOMIC_ACQUIRE), unfit = false;
     json_t *missing = json_make(arena, "[]"), *said = json_make(arena, "[]");
     for (unsigned i = 0; i < watched_count; i++) {
         if (watched[i].is_up(watched[i].arg))
             continue;
-        database_away |= watched[i].is_database;
+        unfit |= watched[i].is_database;
         if (!contains(missing, watched[i].name))
             json_add_new(missing, json_string(watched[i].name));
     }
+    for (unsigned i = 0; i < awaited_count; i++) {
+        if (awaited[i].is_there())
+            continue;
+        unfit = true;
+        json_add_new(missing, json_string(awaited[i].name));
+    }
     for (unsigned i = 0; i < notes_count; i++)
         json_add_new(said, json_string(notes[i]));
-    const char *status = is_draining ? "draining" : database_away ? "unavailable" : json_array_size(missing) ? "degraded" : "ok";
+    const char *status = is_draining ? "draining" : unfit ? "unavailable" : json_array_size(missing) ? "degraded" : "ok";
     json_t *body = json_make(arena, "{s:s, s:O, s:O}", "status", status, "missing", missing, "notes", said);
-    respond_json(response, is_draining || database_away ? 503 : 200, body);
+    respond_json(response, is_draining || unfit ? 503 : 200, body);
     if (response->status == 503)
         http_header_set(arena, &response->headers, "Retry-After", "1");
 }
