@@ -12,9 +12,12 @@
 #include "service/internal.h"
 #include "service/upstream.h"
 
+#include <errno.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define TRY_MS 3000 /* for an instance to take a socket, where there is another one */
 
 struct open_socket {
     struct open_socket *next, **link;
@@ -52,6 +55,17 @@ static struct open_socket *socket_new(const char *session_id)
     return socket;
 }
 
+static FIBER_FN int open_at(const char *address, struct http_request *request, struct http_response *response)
+{
+    struct http_headers extra = {0};
+    internal_sign(request, &extra);
+    struct open_socket *socket = socket_new(request->identity.session_id);
+    int error = ws_tunnel_open(request, response, address, &extra, socket_closed, socket, &socket->tunnel);
+    if (error)
+        socket_closed(socket);
+    return error;
+}
+
 FIBER_FN void sockets_open(const char *service, struct http_request *request, struct http_response *response)
 {
     struct upstream *upstream = upstream_of(service);
@@ -60,16 +74,20 @@ FIBER_FN void sockets_open(const char *service, struct http_request *request, st
         problem_unauthorized(response, NULL, "This needs an access token.");
         return;
     }
-    const char *address = upstream ? upstream_pick(upstream, user) : NULL;
+    const char *address = upstream ? upstream_pick(upstream, user, NULL) : NULL;
     if (!address) {
         problem_unavailable(response, 1, "The service cannot be reached.");
         return;
     }
-    struct http_headers extra = {0};
-    internal_sign(request, &extra);
-    struct open_socket *socket = socket_new(request->identity.session_id);
-    if (ws_tunnel_open(request, response, address, &extra, socket_closed, socket, &socket->tunnel))
-        socket_closed(socket);
+    const char *other = upstream_pick(upstream, user, address);
+    struct http_response before = *response;
+    int64_t former = other ? fiber_narrow_deadline(TRY_MS) : fiber_deadline();
+    int error = open_at(address, request, response);
+    fiber_set_deadline(former);
+    if (error && error != -EPROTO && error != -ECANCELED && other) { /* it is gone, or stands still */
+        *response = before;
+        open_at(other, request, response);
+    }
 }
 
 static void end_here(void *arg)

@@ -17,6 +17,7 @@
 #define IDLE_MS 1000 /* shorter than a drain: a server that ends finds none idle, and so closes none that is taken for a call just then */
 #define IDLE_MAX 64 /* connections to one address that wait in a pool */
 #define CONNECT_MS 3000
+#define LOOK_MS 1000
 #define ANSWER_MAX (16 * 1024 * 1024)
 
 /* One address, on one worker. Never freed: addresses are those of services. */
@@ -376,13 +377,29 @@ static void copy_answer(const struct client_connection *connection, struct http_
                                    connection->body.size};
 }
 
+/* Waits until the answer is whole or there will be none; looks up now and then, if the call wants that. */
+static FIBER_FN int await_done(const struct client_connection *connection, const struct http_call *call)
+{
+    int64_t deadline = fiber_deadline();
+    int error = 0;
+    while (!error && !connection->done) {
+        if (call->is_lost)
+            fiber_narrow_deadline(LOOK_MS);
+        error = fiber_wait();
+        fiber_set_deadline(deadline);
+        if (error == -ETIMEDOUT && call->is_lost && (!deadline || clock_mono_ms() < deadline))
+            error = call->is_lost(call->context) ? -EHOSTDOWN : 0;
+    }
+    return error;
+}
+
 static FIBER_FN int carry(struct lease *lease, const struct http_call *call, struct http_response *ret_response)
 {
     struct client_connection *connection = lease->connection;
     begin_call(connection, call);
     int error = send_request(connection, call);
-    while (!error && !connection->done)
-        error = fiber_wait();
+    if (!error)
+        error = await_done(connection, call);
     if (!error)
         error = connection->error;
     if (error)

@@ -12,6 +12,9 @@ struct http_call {
     const char *target;
     struct http_headers headers; /* without Host, Content-Length, Connection */
     struct text body;
+    /* Asked now and then while no answer comes; true: the other side is lost, and the call ends with -EHOSTDOWN. NULL: never. */
+    bool (*is_lost)(void *context);
+    void *context;
 };
 
 enum http_call_progress {
@@ -21,7 +24,7 @@ enum http_call_progress {
 };
 
 /* 0 and the answer in `ret_response` (arena of the fiber), or negative: -ECONNREFUSED, -ECONNRESET, -ETIMEDOUT, -ECANCELED,
- * -EPROTO, -EMSGSIZE (answer above 16 MB). ret_progress may be NULL. */
+ * -EHOSTDOWN, -EPROTO, -EMSGSIZE (answer above 16 MB). ret_progress may be NULL. */
 FIBER_FN int http_client_call(const struct http_call *call, struct http_response *ret_response,
                               enum http_call_progress *ret_progress);
 

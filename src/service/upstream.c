@@ -112,7 +112,7 @@ static struct instance *pick_least(struct upstream *upstream, const struct insta
     return best;
 }
 
-FIBER_FN const char *upstream_pick(struct upstream *upstream, const char *key)
+FIBER_FN const char *upstream_pick(struct upstream *upstream, const char *key, const char *not_this)
 {
     int64_t now = clock_mono_ms();
     bool all = too_many_out(upstream, now);
@@ -120,7 +120,7 @@ FIBER_FN const char *upstream_pick(struct upstream *upstream, const char *key)
     uint64_t best_weight = 0;
     for (unsigned i = 0; i < slots(upstream); i++) {
         struct instance *instance = &upstream->instances[i];
-        if (!get(instance->live) || (!all && is_out(instance, now)))
+        if (!get(instance->live) || (!all && is_out(instance, now)) || (not_this && strcmp(instance->address, not_this) == 0))
             continue;
         uint64_t weight;
         unsigned char seed[crypto_shorthash_KEYBYTES] = {0};
@@ -193,10 +193,31 @@ static struct http_headers end_to_end(struct arena *arena, const struct http_hea
     return kept;
 }
 
-static bool may_repeat(const struct http_request *request, enum http_call_progress progress)
+static bool is_idempotent(const struct http_request *request)
 {
-    bool idempotent = request->method == HTTP_GET || request->method == HTTP_HEAD || http_header(&request->headers, "Idempotency-Key").at;
-    return progress == HTTP_CALL_NOT_CONNECTED || (progress == HTTP_CALL_REUSED_CLOSED && idempotent);
+    return request->method == HTTP_GET || request->method == HTTP_HEAD || http_header(&request->headers, "Idempotency-Key").at;
+}
+
+/* Whether another instance may be asked: one that was not reached has done nothing, and what is idempotent has one effect if done twice. An
+ * answer that was too large would be so again. */
+static bool may_repeat(const struct http_request *request, int error, enum http_call_progress progress)
+{
+    if (progress == HTTP_CALL_NOT_CONNECTED)
+        return error != -ECANCELED;
+    return is_idempotent(request) && (progress == HTTP_CALL_REUSED_CLOSED || error == -ECONNRESET || error == -EHOSTDOWN);
+}
+
+struct instance_seen {
+    const struct upstream *upstream;
+    const struct instance *instance;
+};
+
+/* An instance that does not answer a call may just be slow; one that does not answer the question for its health, either, stands still. */
+static bool is_lost(void *context)
+{
+    const struct instance_seen *seen = context;
+    int64_t now = clock_mono_ms();
+    return is_out(seen->instance, now) && !too_many_out(seen->upstream, now);
 }
 
 static void earn_repeat(struct upstream *upstream)
@@ -231,6 +252,8 @@ static FIBER_FN int call_instance(struct upstream *upstream, struct instance *in
         .target = arena_copy(arena, request->target.at, request->target.size),
         .headers = end_to_end(arena, &request->headers),
         .body = request->body,
+        .is_lost = is_idempotent(request) ? is_lost : NULL,
+        .context = &(struct instance_seen){upstream, instance},
     };
     internal_sign(&sent, &call.headers);
     struct http_response answer = {.arena = arena};
@@ -254,7 +277,7 @@ static void answer_failure(struct http_response *response, int error)
 {
     if (error == -ETIMEDOUT)
         problem(response, 504, "gateway-timeout", "The service did not answer in time.");
-    else if (error == -ECONNREFUSED || error == -EAGAIN || error == -ECANCELED)
+    else if (error == -ECONNREFUSED || error == -EAGAIN || error == -ECANCELED || error == -EHOSTDOWN)
         problem_unavailable(response, 1, "The service cannot be reached.");
     else
         problem(response, 502, "bad-gateway", "The service broke off its answer.");
@@ -270,8 +293,9 @@ FIBER_FN void upstream_forward(struct upstream *upstream, struct http_request *r
         return;
     }
     int error = call_instance(upstream, instance, request, response, &progress);
-    if (error && error != -ECANCELED && error != -ETIMEDOUT && may_repeat(request, progress) && take_repeat(upstream)) {
+    if (error && may_repeat(request, error, progress) && take_repeat(upstream)) {
         instance = pick_least(upstream, instance);
+        progress = HTTP_CALL_NOT_CONNECTED;
         if (instance)
             error = call_instance(upstream, instance, request, response, &progress);
     }
