@@ -45,6 +45,7 @@
     X(function_processes, NUMBER, "32", 1, 500, 0, "processes of all functions at once")                                \
     X(function_queue, NUMBER, "1000", 1, 100000, 0, "calls that may wait for one function, then 429")                   \
     X(function_wait, DURATION, "5s", 10, 30000, 0, "longest wait of a call for its process, then 429")                  \
+    X(function_cgroup, TEXT, "", 0, 0, 0, "folder for functions' memory cgroups; empty: in our own cgroup if it may be written; off")\
     X(function_idle, DURATION, "60s", 100, 86400000, 0, "a process that was not used for so long ends")                 \
     X(web, TEXT, "", 0, 0, 0, "folder of the built web app; empty: build/web beside the executable; off")               \
     X(cors_origins, TEXT, "", 0, 0, 1, "comma-separated origins that may call from a browser")                          \

@@ -1,6 +1,7 @@
 /* purser-function-host: the process that JavaScript runs under, and the only one that links JavaScriptCore. It is started
  * by the functions service with a command socket and a table of slots; it is of no use by hand. */
 #include "function_host/engine.h"
+#include "function_host/groups.h"
 #include "function_host/protocol.h"
 #include "function_host/seal.h"
 #include "function_host/walls.h"
@@ -46,12 +47,13 @@ static void reserve_socket_place(void)
         close(fd);
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
     uint32_t walls = 0;
     struct function_slots *slots = map_slots();
     reserve_socket_place();
     prctl(PR_SET_NAME, "purser-function");
+    groups_start(count > 1 ? arguments[1] : "off");
     walls_enter_namespaces(&walls);
     engine_init();
     seal_init(&walls);

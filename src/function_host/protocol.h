@@ -79,7 +79,8 @@ struct function_slot {
     _Atomic uint32_t exit_detail;
     _Atomic uint32_t resident_kb; /* private memory, as last seen */
     _Atomic uint32_t demoted;     /* enum function_demotion */
-    uint32_t reserved[5];
+    _Atomic uint32_t grouped;     /* 1: the kernel holds it to its memory, too */
+    uint32_t reserved[4];
 };
 
 struct function_slots {

@@ -18,6 +18,7 @@ struct watch_worker {
     uint32_t memory_kb;
     uint32_t call_number; /* of the call whose start was noted */
     uint64_t cpu_start_ns;
+    bool moving; /* into its memory group: its process id must not become free */
     enum function_exit killed_for; /* FUNCTION_EXIT_NONE: not killed by the watch */
 };
 

@@ -2,6 +2,7 @@
  * milliseconds otherwise. The service tells it of a call by writing the deadline into the shared table, which costs the
  * service no system call unless the zygote has gone to sleep. */
 #include "function_host/zygote.h"
+#include "function_host/groups.h"
 #include "function_host/seal.h"
 #include "function_host/timers.h"
 #include "function_host/walls.h"
@@ -76,41 +77,68 @@ static void spawn(const struct function_command *command, int socket_fd)
     struct watch_worker *worker = &zygote.worker[command->slot];
     *worker = (struct watch_worker){ .pid = pid, .socket_fd = socket_fd, .memory_kb = command->memory_kb };
     watch_begin(worker, walls_proc());
+    atomic_store(&zygote.slots->slot[command->slot].grouped, 0);
+    worker->moving = groups_move(command->slot, pid, command->memory_kb);
     if (command->demoted)
         watch_demote(worker, &zygote.slots->slot[command->slot], FUNCTION_DEMOTION_FOREVER);
     if (command->slot >= zygote.used)
         zygote.used = command->slot + 1;
 }
 
-static enum function_exit exit_reason(const struct watch_worker *worker, int status, uint32_t *ret_detail)
+static enum function_exit exit_reason(uint32_t index, int status, uint32_t *ret_detail)
 {
+    const struct watch_worker *worker = &zygote.worker[index];
     *ret_detail = WIFSIGNALED(status) ? (uint32_t)WTERMSIG(status) : (uint32_t)WEXITSTATUS(status);
+    bool by_kernel = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && groups_was_killed(index);
     if (worker->killed_for)
         return worker->killed_for;
+    if (by_kernel)
+        return FUNCTION_EXIT_MEMORY;
     if (WIFSIGNALED(status))
         return WTERMSIG(status) == SIGSYS ? FUNCTION_EXIT_FORBIDDEN : FUNCTION_EXIT_CRASHED;
     return WEXITSTATUS(status) ? FUNCTION_EXIT_NO_SPAWN : FUNCTION_EXIT_QUIT;
 }
 
+static void bury(uint32_t index, int status)
+{
+    struct watch_worker *worker = &zygote.worker[index];
+    uint32_t detail;
+    enum function_exit reason = exit_reason(index, status, &detail);
+    worker->pid = 0;
+    watch_end(worker);
+    end_slot(index, reason, detail);
+    close(worker->socket_fd); /* last: the service reads the reason when it sees this */
+}
+
 static void reap(void)
 {
     int status;
-    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-        for (uint32_t i = 0; i < zygote.used; i++) {
-            struct watch_worker *worker = &zygote.worker[i];
-            if (worker->pid != pid)
-                continue;
-            uint32_t detail;
-            enum function_exit reason = exit_reason(worker, status, &detail);
-            worker->pid = 0;
-            watch_end(worker);
-            end_slot(i, reason, detail);
-            close(worker->socket_fd); /* last: the service reads the reason when it sees this */
-            break;
-        }
+    for (uint32_t i = 0; i < zygote.used; i++) {
+        struct watch_worker *worker = &zygote.worker[i];
+        if (worker->pid && !worker->moving && waitpid(worker->pid, &status, WNOHANG) == worker->pid)
+            bury(i, status);
     }
     while (zygote.used && !zygote.worker[zygote.used - 1].pid)
         zygote.used--;
+}
+
+/* Workers that have been moved, and may be reaped if they have ended meanwhile. */
+static void receive_moved(void)
+{
+    uint32_t slot;
+    bool inside, gone;
+    while (groups_moved(&slot, &inside, &gone)) {
+        if (slot >= zygote.used || !zygote.worker[slot].moving)
+            continue;
+        zygote.worker[slot].moving = false;
+        atomic_store(&zygote.slots->slot[slot].grouped, inside);
+    }
+    if (gone) {
+        fprintf(stderr, "purser-function-host: whoever moves workers into their memory groups has ended; the watch alone holds them\n");
+        for (uint32_t i = 0; i < zygote.used; i++)
+            zygote.worker[i].moving = false;
+    }
+    reap();
 }
 
 /* False when the service is gone. */
@@ -214,6 +242,8 @@ void zygote_serve(int command_fd, struct function_slots *slots, uint32_t walls)
 {
     zygote.command_fd = command_fd;
     zygote.walls = walls;
+    if (groups_stand())
+        zygote.walls |= FUNCTION_WALL_CGROUP;
     open_signals();
     watch_init();
     if (!rehearse()) {
@@ -227,14 +257,17 @@ void zygote_serve(int command_fd, struct function_slots *slots, uint32_t walls)
         return;
     bool serving = true;
     while (serving) {
-        struct pollfd fds[2] = {
+        struct pollfd fds[3] = {
             { .fd = zygote.command_fd, .events = POLLIN },
             { .fd = zygote.signal_fd, .events = POLLIN },
+            { .fd = groups_fd(), .events = POLLIN },
         };
-        poll(fds, 2, patience_ms(look_at_all()));
+        poll(fds, 3, patience_ms(look_at_all()));
         atomic_store(&slots->asleep, 0);
         if (fds[1].revents)
             drain_signals();
+        if (fds[2].revents)
+            receive_moved();
         if (fds[0].revents)
             serving = receive_command();
     }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/settings.h"
 #include "runtime/worker.h"
 #include "service/health.h"
@@ -92,6 +93,9 @@ static void note_walls(uint32_t walls)
     char missing[256];
     bool first = last_walls == 0;
     last_walls = walls;
+    gauge_set(gauge_get("purser_function_memory_cgroups", "",
+                        "1: the kernel holds functions' processes to their memory; 0: the watch on resident size alone."),
+              walls & FUNCTION_WALL_CGROUP ? 1 : 0);
     host_missing_walls(missing, sizeof(missing));
     if (!first)
         return;
@@ -153,7 +157,7 @@ static int spawn_life(struct host_life *life, int command_fd, int slots_fd)
         [FUNCTION_HOST_COMMAND_FD] = {.flags = UV_INHERIT_FD, .data.fd = command_fd},
         [FUNCTION_HOST_SLOTS_FD] = {.flags = UV_INHERIT_FD, .data.fd = slots_fd},
     };
-    char *arguments[] = {executable, NULL};
+    char *arguments[] = {executable, (char *)settings_text("function_cgroup"), NULL};
     static char language[] = "LANG=C.UTF-8", zone[] = "TZ=UTC";
     char *environment[] = {language, zone, NULL}; /* nothing of ours, secrets least of all */
     uv_process_options_t options = {
@@ -267,6 +271,7 @@ void host_missing_walls(char *ret_text, size_t size)
         {FUNCTION_WALL_PID_NAMESPACE, "process namespace"},
         {FUNCTION_WALL_NETWORK_NAMESPACE, "network namespace"},
         {FUNCTION_WALL_IPC_NAMESPACE, "IPC namespace"},
+        {FUNCTION_WALL_CGROUP, "memory cgroup"},
     };
     size_t at = 0;
     ret_text[0] = 0;

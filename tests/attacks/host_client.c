@@ -35,17 +35,22 @@ uint64_t host_now_us(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-static void exec_host(const char *executable, int command_fd, int slots_fd)
+static void exec_host(const char *executable, const char *groups, int command_fd, int slots_fd)
 {
     int command = fcntl(command_fd, F_DUPFD, 20), slots = fcntl(slots_fd, F_DUPFD, 20);
     dup2(command, FUNCTION_HOST_COMMAND_FD);
     dup2(slots, FUNCTION_HOST_SLOTS_FD);
     close_range(FUNCTION_HOST_SLOTS_FD + 1, ~0u, 0);
-    execl(executable, executable, NULL);
+    execl(executable, executable, groups, NULL);
     _exit(127);
 }
 
 void host_start(struct host *host, const char *executable)
+{
+    host_start_with(host, executable, "off");
+}
+
+void host_start_with(struct host *host, const char *executable, const char *groups)
 {
     int pair[2];
     int slots_fd = memfd_create("slots", MFD_CLOEXEC);
@@ -57,7 +62,7 @@ void host_start(struct host *host, const char *executable)
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
     host->pid = fork();
     if (host->pid == 0)
-        exec_host(executable, pair[1], slots_fd);
+        exec_host(executable, groups, pair[1], slots_fd);
     close(pair[1]);
     close(slots_fd);
     host->command_fd = pair[0];

@@ -47,8 +47,10 @@ struct host_limits {
 
 extern const struct host_limits host_default_limits;
 
-/* Starts the executable and waits until it is ready; fails the running test otherwise. */
+/* Starts the executable and waits until it is ready; fails the running test otherwise. No memory groups. */
 void host_start(struct host *host, const char *executable);
+/* With the folder for memory groups: "" finds one out, "off". */
+void host_start_with(struct host *host, const char *executable, const char *groups);
 void host_stop(struct host *host);
 
 /* Forks a worker into the slot and loads the source. */
