@@ -93,7 +93,7 @@ static void note_walls(uint32_t walls)
     char missing[256];
     bool first = last_walls == 0;
     last_walls = walls;
-    gauge_set(gauge_get("purser_function_memory_cgroups", "",
+    gauge_set(gauge_get("purser_function_memory_cgroups", NULL,
                         "1: the kernel holds functions' processes to their memory; 0: the watch on resident size alone."),
               walls & FUNCTION_WALL_CGROUP ? 1 : 0);
     host_missing_walls(missing, sizeof(missing));
