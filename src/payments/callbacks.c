@@ -16,35 +16,44 @@
 
 #define ASK_AFTER_MS 500 /* the answer may be on its way still */
 
-/* 1 when our side has no end yet for the charge or refund that the event is about: then it will be asked for soon. */
-static int hasten(struct transaction *tx, const struct callback_event *event)
+/* What an event is about. */
+struct subject {
+    const char *key; /* NULL: nothing of ours */
+    bool is_refund;
+};
+
+static struct subject subject_of(const struct callback_event *event)
+{
+    const char *key = json_get_string(event->data, "key");
+    return (struct subject){key && uuid_is_valid(key) ? key : NULL, strncmp(event->type, "refund.", strlen("refund.")) == 0};
+}
+
+/* 1 when our side has no end yet for it. Comes back with the answers to what was asked before. */
+static int is_pending(struct transaction *tx, const struct subject *subject)
 {
     struct payment payment;
     struct refund refund;
-    int64_t due_at = clock_steady_ms() + ASK_AFTER_MS;
-    bool is_refund = strncmp(event->type, "refund.", strlen("refund.")) == 0;
-    const char *key = json_get_string(event->data, "key");
-    if (!key || !uuid_is_valid(key))
-        return 0;
-    int code = is_refund ? payments_store_refund(tx, key, &refund) : payments_store_payment(tx, key, false, &payment);
+    if (!subject->key)
+        return sql_settle(tx);
+    int code = subject->is_refund ? payments_store_refund(tx, subject->key, &refund)
+                                  : payments_store_payment(tx, subject->key, false, &payment);
     if (code < 0)
         return code == -ENOENT ? 0 : code;
-    if (strcmp(is_refund ? refund.status : payment.status, "pending") != 0)
-        return 0;
-    code = is_refund ? payments_store_refund_hasten(tx, key, due_at) : payments_store_payment_hasten(tx, key, due_at);
-    return code < 0 ? code : 1;
+    return strcmp(subject->is_refund ? refund.status : payment.status, "pending") == 0;
 }
 
 int callback_store(struct transaction *tx, void *arg)
 {
     struct callback_event *event = arg;
-    event->is_news = false;
-    int code = payments_store_event_insert(tx, event->provider, event->id, event->body);
-    if (code != 1)
-        return code;
-    code = hasten(tx, event);
-    event->is_news = code == 1;
-    return code < 0 ? code : 0;
+    struct rows stored;
+    struct subject subject = subject_of(event);
+    int64_t due_at = clock_steady_ms() + ASK_AFTER_MS;
+    payments_store_event_ask(tx, event->provider, event->id, event->body, &stored);
+    int code = is_pending(tx, &subject);
+    event->is_news = code == 1 && stored.count;
+    if (!event->is_news)
+        return code < 0 ? code : 0;
+    return subject.is_refund ? payments_store_refund_hasten(tx, subject.key, due_at) : payments_store_payment_hasten(tx, subject.key, due_at);
 }
 
 static bool read_event(struct http_request *request, struct http_response *response, struct callback_event *event)

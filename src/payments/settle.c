@@ -77,18 +77,22 @@ static int announce(struct transaction *tx, const char *type, const struct payme
     return outbox_add(tx, &entry);
 }
 
-int charge_record(struct transaction *tx, const struct payment_request *request)
+int charges_record(struct transaction *tx, const struct payment_request *const *list, unsigned count)
 {
-    const struct payment payment = {
-        .id = request->payment_id,
-        .order_id = request->order_id,
-        .user_id = request->user_id,
-        .amount_minor = request->amount_minor,
-        .currency = request->currency,
-        .method = request->payment_method,
-    };
-    int code = payments_store_payment_insert(tx, &payment, due_after_call());
-    return code == -EEXIST ? -EBADMSG : code < 0 ? code : 0;
+    int64_t due_at = due_after_call();
+    for (unsigned i = 0; i < count; i++) {
+        const struct payment payment = {
+            .id = list[i]->payment_id,
+            .order_id = list[i]->order_id,
+            .user_id = list[i]->user_id,
+            .amount_minor = list[i]->amount_minor,
+            .currency = list[i]->currency,
+            .method = list[i]->payment_method,
+        };
+        payments_store_payment_ask(tx, &payment, due_at);
+    }
+    int code = sql_settle(tx);
+    return code == -EEXIST ? -EBADMSG : code;
 }
 
 /* ---- the ends of charges ---- */

@@ -9,8 +9,9 @@
 #include "payments/provider.h"
 #include "payments/store.h"
 
-/* Records the attempt, before anybody is asked for money. 0; -EBADMSG when the order has a payment that is captured or may be. */
-int charge_record(struct transaction *tx, const struct payment_request *request);
+/* Records attempts, all or none and in one wait, before anybody is asked for money. 0; -EBADMSG when one of the orders has a payment that is
+ * captured or may be. */
+int charges_record(struct transaction *tx, const struct payment_request *const *list, unsigned count);
 
 /* A charge's end by the provider's final verdict: SUCCEEDED, FAILED or CANCELLED. */
 struct charge_end {

@@ -44,14 +44,15 @@ static void payments_of(struct transaction *tx, const struct rows *rows, struct 
         (*ret_list)[*ret_count] = payment_of(rows, *ret_count);
 }
 
-int payments_store_payment_insert(struct transaction *tx, const struct payment *payment, int64_t due_at)
+void payments_store_payment_ask(struct transaction *tx, const struct payment *payment, int64_t due_at)
 {
-    return sql_run(tx,
-                   "INSERT INTO payments (id, order_id, user_id, amount, currency, method, status, refunded, settled, attempts, is_unknown, "
-                   "due_at, sequence, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', 0, 0, 1, 0, ?7, 0, ?8, ?8) "
-                   "ON CONFLICT (id) DO NOTHING",
-                   "tttittii", payment->id, payment->order_id, payment->user_id, payment->amount_minor, payment->currency,
-                   payment->method, due_at, clock_wall_ms());
+    struct rows *unread = arena_alloc(transaction_arena(tx), sizeof *unread);
+    sql_ask(tx, unread,
+            "INSERT INTO payments (id, order_id, user_id, amount, currency, method, status, refunded, settled, attempts, is_unknown, "
+            "due_at, sequence, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', 0, 0, 1, 0, ?7, 0, ?8, ?8) "
+            "ON CONFLICT (id) DO NOTHING RETURNING 1",
+            "tttittii", payment->id, payment->order_id, payment->user_id, payment->amount_minor, payment->currency, payment->method, due_at,
+            clock_wall_ms());
 }
 
 int payments_store_payment(struct transaction *tx, const char *id, bool lock, struct payment *ret_payment)

@@ -20,9 +20,9 @@ struct refund {
     int64_t amount_minor, attempts;
 };
 
-/* A pending payment, to be looked at again at due_at. 1; 0 when it was there before; -EEXIST when another payment of the order is captured or
- * may be. */
-int payments_store_payment_insert(struct transaction *tx, const struct payment *payment, int64_t due_at);
+/* Asks for a pending payment, to be looked at again at due_at; one that is there is left. sql_settle: -EEXIST when another payment of the
+ * order is captured or may be. */
+void payments_store_payment_ask(struct transaction *tx, const struct payment *payment, int64_t due_at);
 /* -ENOENT. With `lock` for the rest of the transaction. */
 int payments_store_payment(struct transaction *tx, const char *id, bool lock, struct payment *ret_payment);
 struct payment_end {
@@ -70,8 +70,8 @@ int payments_store_ledger_balances(struct transaction *tx, struct rows *ret_rows
 /* Transactions whose rows do not sum to zero, and the difference between ledger and payments. */
 int payments_store_ledger_faults(struct transaction *tx, int64_t *ret_unbalanced, int64_t *ret_difference);
 
-/* 1; 0 when the provider's event was there before. */
-int payments_store_event_insert(struct transaction *tx, const char *provider, const char *id, struct text body);
+/* Asks to keep a provider's event; sql_settle; then there is a row, and none if it was there before. */
+void payments_store_event_ask(struct transaction *tx, const char *provider, const char *id, struct text body, struct rows *ret_rows);
 /* What is pending is due by then, if it was not earlier. */
 int payments_store_payment_hasten(struct transaction *tx, const char *id, int64_t due_at);
 int payments_store_refund_hasten(struct transaction *tx, const char *id, int64_t due_at);

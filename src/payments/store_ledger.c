@@ -35,10 +35,10 @@ int payments_store_ledger_faults(struct transaction *tx, int64_t *ret_unbalanced
 
 /* ---- events of providers ---- */
 
-int payments_store_event_insert(struct transaction *tx, const char *provider, const char *id, struct text body)
+void payments_store_event_ask(struct transaction *tx, const char *provider, const char *id, struct text body, struct rows *ret_rows)
 {
-    return sql_run(tx,
-                   "INSERT INTO provider_events (provider, id, body, received_at) VALUES (?1, ?2, ?3, ?4) "
-                   "ON CONFLICT (provider, id) DO NOTHING",
-                   "ttsi", provider, id, &body, clock_wall_ms());
+    sql_ask(tx, ret_rows,
+            "INSERT INTO provider_events (provider, id, body, received_at) VALUES (?1, ?2, ?3, ?4) "
+            "ON CONFLICT (provider, id) DO NOTHING RETURNING 1",
+            "ttsi", provider, id, &body, clock_wall_ms());
 }

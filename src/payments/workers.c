@@ -22,23 +22,29 @@ static int decode(const struct event *event, struct payment_request *ret_request
     return uuid_is_valid(ret_request->payment_id) && (is_charge(ret_request) || uuid_is_valid(ret_request->refund_id)) ? 0 : -EBADMSG;
 }
 
-static int record(struct transaction *tx, const struct event *event)
+static int record_refund(struct transaction *tx, const struct payment_request *request)
 {
-    struct payment_request request;
-    int code = decode(event, &request);
-    if (code < 0)
-        return code;
-    if (is_charge(&request))
-        return charge_record(tx, &request);
-    code = refund_record(tx, request.payment_id, request.refund_id, request.amount_minor, request.reason, NULL);
+    int code = refund_record(tx, request->payment_id, request->refund_id, request->amount_minor, request->reason, NULL);
     return code == -EDOM ? -EBADMSG : code;
 }
 
 static int on_payment_requests(struct transaction *tx, void *context, struct event_item *items, unsigned count)
 {
+    struct arena *arena = transaction_arena(tx);
+    struct payment_request *requests = arena_alloc(arena, sizeof *requests * count);
+    const struct payment_request **charges = arena_alloc(arena, sizeof *charges * count);
+    unsigned charge_count = 0;
     int code = 0;
-    for (unsigned i = 0; i < count && code >= 0; i++)
-        code = record(tx, items[i].event);
+    for (unsigned i = 0; i < count && code == 0; i++) {
+        code = decode(items[i].event, &requests[i]);
+        if (code == 0 && is_charge(&requests[i]))
+            charges[charge_count++] = &requests[i];
+    }
+    if (code == 0)
+        code = charges_record(tx, charges, charge_count);
+    for (unsigned i = 0; i < count && code == 0; i++)
+        if (!is_charge(&requests[i]))
+            code = record_refund(tx, &requests[i]);
     return code;
 }
 

@@ -28,7 +28,8 @@ static int record(struct transaction *tx, void *id)
         .currency = "EUR",
         .payment_method = "pm_card_visa",
     };
-    return charge_record(tx, &request);
+    const struct payment_request *list[] = {&request};
+    return charges_record(tx, list, 1);
 }
 
 static int settle(struct transaction *tx, void *answer)

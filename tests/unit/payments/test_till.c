@@ -38,7 +38,8 @@ static int record_all(struct transaction *tx, void *unused)
             .currency = "EUR",
             .payment_method = "pm_card_visa",
         };
-        code = charge_record(tx, &request);
+        const struct payment_request *list[] = {&request};
+        code = charges_record(tx, list, 1);
     }
     return code;
 }
