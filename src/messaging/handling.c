@@ -4,9 +4,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 void handling_of(const struct queue_message *message, struct handling *ret_handling)
 {
@@ -22,15 +24,52 @@ void handling_of(const struct queue_message *message, struct handling *ret_handl
     ret_handling->record_id = ret_handling->event.id;
 }
 
-/* Asks for all the rows at once; of an event that comes twice in the list the second finds the first one's. */
-static int enter_inbox(struct transaction *tx, const struct event_handler *handler, struct handling *const *list, unsigned count)
+/* On PostgreSQL all rows are of one statement, which returns the ids that are new in the order of the list. */
+static int enter_together(struct transaction *tx, const char *consumer, struct handling *const *list, unsigned count)
+{
+    struct rows rows;
+    unsigned row = 0;
+    char *ids = arena_alloc(transaction_arena(tx), count * UUID_SIZE + 2), *at = ids;
+    for (unsigned i = 0; i < count; i++) {
+        *at = i ? ',' : '{';
+        memcpy(at + 1, list[i]->event.id, UUID_SIZE - 1);
+        at += UUID_SIZE;
+    }
+    memcpy(at, "}", 2);
+    int code = sql_query(tx, &rows,
+                         "INSERT INTO inbox (event_id, consumer, received_at) SELECT unnest(?1::uuid[]), ?2, ?3::bigint "
+                         "ON CONFLICT DO NOTHING RETURNING event_id",
+                         "tti", ids, consumer, clock_wall_ms());
+    if (code < 0)
+        return code;
+    for (unsigned i = 0; i < count; i++) {
+        list[i]->is_new = row < rows.count && strcasecmp(rows_text(&rows, row, 0), list[i]->event.id) == 0;
+        row += list[i]->is_new;
+    }
+    assert(row == rows.count);
+    return 0;
+}
+
+static int enter_each(struct transaction *tx, const char *consumer, struct handling *const *list, unsigned count)
 {
     int64_t now = clock_wall_ms();
-    for (unsigned i = 0; i < count; i++)
-        sql_ask(tx, &list[i]->first,
-                "INSERT INTO inbox (event_id, consumer, received_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING RETURNING 1", "tti",
-                list[i]->event.id, handler->name, now);
-    return sql_settle(tx);
+    int code = 0;
+    for (unsigned i = 0; i < count && code >= 0; i++) {
+        code = sql_run(tx, "INSERT INTO inbox (event_id, consumer, received_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING", "tti",
+                       list[i]->event.id, consumer, now);
+        list[i]->is_new = code == 1;
+    }
+    return code < 0 ? code : 0;
+}
+
+/* Of an event that comes twice in the list the second finds the first one's row. */
+static int enter_inbox(struct transaction *tx, const struct event_handler *handler, struct handling *const *list, unsigned count)
+{
+    if (!count)
+        return 0;
+    if (database_is_postgres(transaction_database(tx)))
+        return enter_together(tx, handler->name, list, count);
+    return enter_each(tx, handler->name, list, count);
 }
 
 int handling_run(struct transaction *tx, const struct event_handler *handler, struct handling *const *list, unsigned count)
@@ -41,7 +80,7 @@ int handling_run(struct transaction *tx, const struct event_handler *handler, st
     int code = enter_inbox(tx, handler, list, count);
     for (unsigned i = 0; i < count; i++) {
         list[i]->had_effect = false;
-        if (code == 0 && list[i]->first.count)
+        if (code == 0 && list[i]->is_new)
             items[fresh++] = (struct event_item){.event = &list[i]->event, .message = list[i]->message};
     }
     if (code == 0 && fresh)
@@ -50,7 +89,7 @@ int handling_run(struct transaction *tx, const struct event_handler *handler, st
         return code;
     fresh = 0;
     for (unsigned i = 0; i < count; i++)
-        if (list[i]->first.count) {
+        if (list[i]->is_new) {
             list[i]->had_effect = true;
             list[i]->result = items[fresh++].result;
         }

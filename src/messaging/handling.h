@@ -11,7 +11,7 @@ struct handling {
     const char *key;                     /* of a topic's record, else NULL */
     const char *record_id;               /* the event's id, or the record's place */
     bool parsed;
-    struct rows first; /* a row if the inbox did not know it */
+    bool is_new;    /* the inbox did not know it */
     void *result;      /* what its effect left for `committed` */
     bool had_effect;   /* its effect is of this transaction, and not a repeat's */
     int code;        /* 0: done; negative: failed */
