@@ -16,7 +16,7 @@ function sample(pid) {
 }
 
 test(`${SECONDS} s under load`, { timeout: (SECONDS + 120) * 1000 }, async (context) => {
-    const shop = await new System({ settings: { PURSER_ACCESS_TOKEN_TTL: '2h' } }).start();
+    const shop = await new System({ settings: { PURSER_ACCESS_TOKEN_TTL: '2h', PURSER_ADMISSION_DELAY: '1s' } }).start();
     const boss = await admin(shop);
     const { sku } = await product(boss, { stock: 100000000 });
     let running = true;
