@@ -19,9 +19,10 @@ bool kafka_producer_is_up(const struct kafka_producer *producer);
 FIBER_FN int kafka_publish(struct kafka_producer *producer, const struct stream_record *records, unsigned count);
 /* Makes the topic with STREAM_PARTITIONS if it is not there. 0 or -EAGAIN. */
 FIBER_FN int kafka_know_topic(struct kafka_producer *producer, const char *topic);
-/* Where a partition begins and ends. Blocks, on a thread that may; over the producer's connection, since a consumer's is taken by a fetch that
- * waits. 0 or -EAGAIN. */
-int kafka_watermarks(struct kafka_producer *producer, const char *topic, int32_t partition, int64_t *ret_low, int64_t *ret_high);
+/* One question for all partitions of the list, into their offsets: where they begin (RD_KAFKA_OFFSET_BEGINNING) or end (RD_KAFKA_OFFSET_END).
+ * Blocks for a bounded time, on a thread that may; over the producer's connection, since a consumer's is taken by a fetch that waits. 0 or
+ * -EAGAIN. */
+int kafka_offsets(struct kafka_producer *producer, rd_kafka_topic_partition_list_t *list, int64_t which);
 
 struct kafka_consumer;
 /* Starts its thread and fiber. NULL when short of memory. */

@@ -19,6 +19,7 @@
 #define POLL_MS 100
 #define GATHER_MS 2
 #define LAG_WAIT_MS 1500
+#define COMMITTED_WAIT_MS 1000
 
 struct batch {
     rd_kafka_message_t **messages;
@@ -327,27 +328,47 @@ static void handle_until_done(struct kafka_consumer *consumer)
 
 /* ---- lags ---- */
 
-static int partition_lag(struct kafka_consumer *consumer, const rd_kafka_topic_partition_t *at, struct lag *lag)
+/* Those of which nothing is committed were not read from where they begin. */
+static int begin_uncommitted(struct kafka_consumer *consumer, rd_kafka_topic_partition_list_t *committed)
 {
-    int64_t low = 0, high = 0;
-    if (kafka_watermarks(consumer->producer, at->topic, at->partition, &low, &high))
-        return -EAGAIN;
-    lag->end += high;
-    lag->lag += at->offset >= 0 ? high - at->offset : high - low;
-    return 0;
+    rd_kafka_topic_partition_list_t *begins = rd_kafka_topic_partition_list_new(STREAM_PARTITIONS);
+    for (int i = 0; i < committed->cnt; i++)
+        if (committed->elems[i].offset < 0)
+            rd_kafka_topic_partition_list_add(begins, committed->elems[i].topic, committed->elems[i].partition);
+    int result = begins->cnt ? kafka_offsets(consumer->producer, begins, RD_KAFKA_OFFSET_BEGINNING) : 0;
+    for (int i = 0; i < begins->cnt && !result; i++)
+        rd_kafka_topic_partition_list_set_offset(committed, begins->elems[i].topic, begins->elems[i].partition, begins->elems[i].offset);
+    rd_kafka_topic_partition_list_destroy(begins);
+    return result;
 }
 
+static void add_lags(struct kafka_consumer *consumer, const rd_kafka_topic_partition_list_t *committed,
+                     const rd_kafka_topic_partition_list_t *ends, struct lag *lags)
+{
+    for (int i = 0; i < committed->cnt; i++)
+        for (unsigned k = 0; k < consumer->topic_count; k++)
+            if (strcmp(consumer->topics[k], committed->elems[i].topic) == 0) {
+                lags[k].end += ends->elems[i].offset;
+                lags[k].lag += ends->elems[i].offset - committed->elems[i].offset;
+            }
+}
+
+/* Two or three questions for all partitions together, with a time of their own each. */
 static int compute_lags(struct kafka_consumer *consumer, struct lag *lags)
 {
-    rd_kafka_topic_partition_list_t *all = rd_kafka_topic_partition_list_new(STREAM_PARTITIONS);
+    rd_kafka_topic_partition_list_t *committed = rd_kafka_topic_partition_list_new(STREAM_PARTITIONS);
     for (unsigned i = 0; i < consumer->topic_count; i++)
-        rd_kafka_topic_partition_list_add_range(all, consumer->topics[i], 0, STREAM_PARTITIONS - 1);
-    int result = rd_kafka_committed(consumer->kafka, all, 1000) ? -EAGAIN : 0;
-    for (int k = 0; !result && k < all->cnt; k++)
-        for (unsigned i = 0; !result && i < consumer->topic_count; i++)
-            if (strcmp(consumer->topics[i], all->elems[k].topic) == 0)
-                result = partition_lag(consumer, &all->elems[k], &lags[i]);
-    rd_kafka_topic_partition_list_destroy(all);
+        rd_kafka_topic_partition_list_add_range(committed, consumer->topics[i], 0, STREAM_PARTITIONS - 1);
+    rd_kafka_topic_partition_list_t *ends = rd_kafka_topic_partition_list_copy(committed);
+    int result = rd_kafka_committed(consumer->kafka, committed, COMMITTED_WAIT_MS) ? -EAGAIN : 0;
+    if (!result)
+        result = begin_uncommitted(consumer, committed);
+    if (!result) /* last, so that no lag is below zero */
+        result = kafka_offsets(consumer->producer, ends, RD_KAFKA_OFFSET_END);
+    if (!result)
+        add_lags(consumer, committed, ends, lags);
+    rd_kafka_topic_partition_list_destroy(ends);
+    rd_kafka_topic_partition_list_destroy(committed);
     return result;
 }
 

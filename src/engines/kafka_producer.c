@@ -252,16 +252,19 @@ FIBER_FN int kafka_know_topic(struct kafka_producer *producer, const char *topic
     return job.result;
 }
 
-int kafka_watermarks(struct kafka_producer *producer, const char *topic, int32_t partition, int64_t *ret_low, int64_t *ret_high)
+int kafka_offsets(struct kafka_producer *producer, rd_kafka_topic_partition_list_t *list, int64_t which)
 {
+    for (int i = 0; i < list->cnt; i++)
+        list->elems[i].offset = which;
     pthread_mutex_lock(&producer->asking); /* not `lock`: a worker's loop waits for that one when it publishes */
     pthread_mutex_lock(&producer->lock);
     rd_kafka_t *kafka = producer->kafka;
     pthread_mutex_unlock(&producer->lock);
-    int result = -EAGAIN;
-    if (kafka && producer->up && !rd_kafka_query_watermark_offsets(kafka, topic, partition, ret_low, ret_high, HEALTH_WAIT_MS))
-        result = 0;
+    int result = kafka && producer->up && !rd_kafka_offsets_for_times(kafka, list, HEALTH_WAIT_MS) ? 0 : -EAGAIN;
     pthread_mutex_unlock(&producer->asking);
+    for (int i = 0; i < list->cnt && !result; i++)
+        if (list->elems[i].err)
+            result = -EAGAIN;
     return result;
 }
 
