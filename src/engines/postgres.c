@@ -256,6 +256,10 @@ static int commit(struct run *run)
         }
         take_xid(run, 0);
     }
+    if (postgres_is_lost(run->connection)) {
+        run->committing = false; /* it is not asked for */
+        return note_failure(run, "COMMIT", -EAGAIN);
+    }
     int code = postgres_queue_command(run->connection, "COMMIT", false);
     if (code == 0)
         code = postgres_round_trip(run->connection);

@@ -16,6 +16,7 @@
 
 #define CONNECT_TIMEOUT_MS 3000
 #define ANSWER_TIMEOUT_MS 20000
+#define PING_LOOKS 4
 
 /* A statement that this connection has prepared, by the address of its text. */
 struct prepared {
@@ -186,7 +187,7 @@ static int watch_socket(struct postgres_connection *connection, int events)
     return 0;
 }
 
-/* Parks until the socket is ready. 0 or -EAGAIN (time is over, or it cannot be watched). */
+/* Parks until the socket is ready. 0 or -EAGAIN (time is over, the connection was broken off, or it cannot be watched). */
 static int wait_socket(struct postgres_connection *connection, int events, int64_t until_mono_ms)
 {
     if (watch_socket(connection, events) < 0)
@@ -197,7 +198,7 @@ static int wait_socket(struct postgres_connection *connection, int events, int64
     fiber_wait_uninterrupted();
     timer_stop(&connection->timer);
     connection->waiting = NULL;
-    return connection->timed_out ? -EAGAIN : 0;
+    return connection->timed_out || connection->lost ? -EAGAIN : 0;
 }
 
 /* ---- connecting ---- */
@@ -244,7 +245,7 @@ static int learn_incarnation(struct postgres_connection *connection)
 {
     int code = postgres_queue_command(connection, "SELECT stats_reset::text FROM pg_stat_bgwriter", true);
     if (code == 0)
-        code = postgres_round_trip(connection);
+        code = postgres_round_trip_within(connection, CONNECT_TIMEOUT_MS);
     if (code == 0)
         snprintf(connection->incarnation, sizeof connection->incarnation, "%s", PQgetvalue(postgres_kept(connection, 0), 0, 0));
     return code;
@@ -488,6 +489,12 @@ int postgres_post(struct postgres_connection *connection)
     return PQflush(connection->libpq) < 0 ? lose(connection) : 0;
 }
 
+void postgres_break(struct postgres_connection *connection)
+{
+    lose(connection);
+    wake(connection);
+}
+
 /* ---- receiving ---- */
 
 static int code_of_state(const char *state)
@@ -516,7 +523,7 @@ static int note_failure(struct postgres_connection *connection, const PGresult *
 /* Parks until PQgetResult would not block. */
 static int wait_result(struct postgres_connection *connection, int64_t until_mono_ms)
 {
-    for (;;) {
+    while (!connection->lost) {
         int flush = PQflush(connection->libpq);
         if (flush < 0)
             return lose(connection);
@@ -527,6 +534,7 @@ static int wait_result(struct postgres_connection *connection, int64_t until_mon
         if (!PQconsumeInput(connection->libpq))
             return lose(connection);
     }
+    return -EAGAIN;
 }
 
 /* All results of one expected command. Returns its code. */
@@ -556,16 +564,12 @@ static int read_command(struct postgres_connection *connection, const struct exp
     }
 }
 
-int postgres_round_trip(struct postgres_connection *connection)
+/* Of all that was sent. */
+static int read_answers(struct postgres_connection *connection, int64_t until_mono_ms)
 {
     int first_failure = 0;
-    drop_kept(connection);
-    connection->state[0] = connection->message[0] = 0;
-    if (postgres_post(connection) < 0)
-        return -EAGAIN;
-    int64_t until = clock_mono_ms() + ANSWER_TIMEOUT_MS;
     for (unsigned i = 0; i < connection->count; i++) {
-        int code = read_command(connection, &connection->expected[i], until);
+        int code = read_command(connection, &connection->expected[i], until_mono_ms);
         if (connection->lost)
             return -EAGAIN;
         if (code < 0 && !first_failure)
@@ -574,6 +578,47 @@ int postgres_round_trip(struct postgres_connection *connection)
     connection->count = connection->kept_wanted = 0;
     tell_notices(connection);
     return first_failure;
+}
+
+static void forget_answers(struct postgres_connection *connection)
+{
+    drop_kept(connection);
+    connection->state[0] = connection->message[0] = 0;
+}
+
+int postgres_round_trip_within(struct postgres_connection *connection, int64_t ms)
+{
+    forget_answers(connection);
+    if (postgres_post(connection) < 0)
+        return -EAGAIN;
+    return read_answers(connection, clock_mono_ms() + ms);
+}
+
+int postgres_round_trip(struct postgres_connection *connection)
+{
+    return postgres_round_trip_within(connection, ANSWER_TIMEOUT_MS);
+}
+
+/* Whether a byte of the answer comes within that time. */
+static bool hears_within(struct postgres_connection *connection, int64_t ms)
+{
+    int flush = PQflush(connection->libpq);
+    return flush >= 0 && wait_socket(connection, flush ? UV_READABLE | UV_WRITABLE : UV_READABLE, clock_mono_ms() + ms) == 0;
+}
+
+int postgres_ping(struct postgres_connection *connection, int64_t silence_ms)
+{
+    bool heard = false;
+    forget_answers(connection);
+    if (postgres_queue_command(connection, "SELECT 1", false) < 0 || postgres_post(connection) < 0)
+        return -EAGAIN;
+    for (int i = 0; i < PING_LOOKS && !heard && !connection->lost; i++)
+        heard = hears_within(connection, silence_ms / PING_LOOKS);
+    if (!heard && !connection->lost) {
+        lose(connection);
+        return -ETIMEDOUT;
+    }
+    return read_answers(connection, clock_mono_ms() + silence_ms);
 }
 
 PGresult *postgres_kept(struct postgres_connection *connection, unsigned at)

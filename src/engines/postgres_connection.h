@@ -37,6 +37,12 @@ int postgres_queue_command(struct postgres_connection *connection, const char *s
 int postgres_post(struct postgres_connection *connection);
 /* Sends what is queued and reads all answers. 0; the code of the first statement that failed; -EAGAIN when the connection is lost. */
 FIBER_FN int postgres_round_trip(struct postgres_connection *connection);
+FIBER_FN int postgres_round_trip_within(struct postgres_connection *connection, int64_t ms);
+/* A round trip with a small question of its own. 0; -ETIMEDOUT when nothing was heard for that long: it is looked for several times, so that a
+ * standstill of this process is not taken for one of the server's; -EAGAIN. The connection is lost unless 0. */
+FIBER_FN int postgres_ping(struct postgres_connection *connection, int64_t silence_ms);
+/* Loses the connection; a fiber that waits for its answers goes on with -EAGAIN. On its worker. */
+void postgres_break(struct postgres_connection *connection);
 /* The kept answers of the last round trip in order, NULL beyond the last; the connection owns them until they are taken. */
 PGresult *postgres_kept(struct postgres_connection *connection, unsigned at);
 /* As postgres_kept, and the caller clears it. */

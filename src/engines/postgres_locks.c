@@ -1,6 +1,11 @@
+/*
+ * The server ends the session of a process that stands still, and others get its locks. A fiber asks something often enough to keep it; and
+ * a lock counts as owned only while the server's last answer is younger than its patience.
+ */
 #include "engines/postgres_locks.h"
 
 #include "base/clock.h"
+#include "engines/wakeup.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -9,6 +14,11 @@
 
 #define LOCKS_MAX 64
 #define TRY_AGAIN_MS 500
+#define SESSION_TIMEOUT "SET idle_session_timeout = 5000" /* PostgreSQL 14 */
+#define KEEP_EVERY_MS 1000
+#define SILENCE_MS 2000
+#define ANSWER_MS 10000
+#define BELIEF_MS 3500
 
 struct postgres_locks {
     struct postgres_pool *pool;
@@ -16,6 +26,9 @@ struct postgres_locks {
     char listen[40];
     struct fiber_lock mutex;
     struct postgres_connection *connection;
+    int64_t answered_mono_ms; /* when the last question was asked that had its answer */
+    bool closing, keeping;
+    struct wakeup keep, ended; /* of the fiber that keeps the session */
     struct {
         bool owned;
         int64_t try_mono_ms; /* not before */
@@ -24,17 +37,6 @@ struct postgres_locks {
     void *arg;
 };
 
-struct postgres_locks *postgres_locks_new(struct postgres_pool *pool, const char *schema)
-{
-    struct postgres_locks *locks = calloc(1, sizeof *locks);
-    if (!locks)
-        return NULL;
-    *locks = (struct postgres_locks){.pool = pool, .schema = postgres_schema_number(schema)};
-    /* Channels belong to the whole database. */
-    snprintf(locks->listen, sizeof locks->listen, "LISTEN \"purser_%lld\"", (long long)locks->schema);
-    return locks;
-}
-
 /* The locks are gone with their connection. */
 static void disconnect(struct postgres_locks *locks)
 {
@@ -42,13 +44,6 @@ static void disconnect(struct postgres_locks *locks)
     locks->connection = NULL;
     for (unsigned i = 0; i < LOCKS_MAX; i++)
         locks->locks[i].owned = false;
-}
-
-void postgres_locks_free(struct postgres_locks *locks)
-{
-    if (locks)
-        disconnect(locks);
-    free(locks);
 }
 
 int64_t postgres_schema_number(const char *schema)
@@ -66,10 +61,31 @@ static void on_notice(void *arg)
         locks->heard(locks->arg);
 }
 
+static int ask(struct postgres_locks *locks)
+{
+    int64_t began = clock_mono_ms();
+    int code = postgres_round_trip_within(locks->connection, ANSWER_MS);
+    if (code == 0)
+        locks->answered_mono_ms = began;
+    return code;
+}
+
 static int run(struct postgres_locks *locks, const struct sql_statement *statement)
 {
     int code = postgres_queue(locks->connection, fiber_arena(), statement, true);
-    return code < 0 ? code : postgres_round_trip(locks->connection);
+    return code < 0 ? code : ask(locks);
+}
+
+/* Makes sure of the session when the last answer is that old. */
+static void make_sure(struct postgres_locks *locks, int64_t age_ms)
+{
+    int64_t now = clock_mono_ms();
+    if (!locks->connection || now - locks->answered_mono_ms < age_ms)
+        return;
+    if (postgres_ping(locks->connection, SILENCE_MS) < 0)
+        disconnect(locks);
+    else
+        locks->answered_mono_ms = now;
 }
 
 static struct sql_argument number(int64_t value)
@@ -77,7 +93,7 @@ static struct sql_argument number(int64_t value)
     return (struct sql_argument){.type = 'i', .number = value};
 }
 
-static bool connect(struct postgres_locks *locks)
+static bool be_connected(struct postgres_locks *locks)
 {
     if (locks->connection && postgres_is_lost(locks->connection))
         disconnect(locks);
@@ -86,7 +102,8 @@ static bool connect(struct postgres_locks *locks)
     if (postgres_connect(postgres_pool_address(locks->pool), &locks->connection, NULL) < 0)
         return false;
     postgres_listen(locks->connection, on_notice, locks);
-    if (postgres_queue_command(locks->connection, locks->listen, false) == 0 && postgres_round_trip(locks->connection) == 0)
+    if (postgres_queue_command(locks->connection, SESSION_TIMEOUT, false) == 0 &&
+        postgres_queue_command(locks->connection, locks->listen, false) == 0 && ask(locks) == 0)
         return true;
     disconnect(locks);
     return false;
@@ -123,7 +140,8 @@ unsigned postgres_locks_own(struct postgres_locks *locks, int first, unsigned co
     memset(ret_owned, 0, count * sizeof *ret_owned);
     if (fiber_lock(&locks->mutex) < 0)
         return 0;
-    if (connect(locks))
+    make_sure(locks, BELIEF_MS);
+    if (be_connected(locks))
         try_range(locks, first, count);
     for (unsigned i = 0; i < count; i++)
         owned += ret_owned[i] = locks->locks[first + (int)i].owned;
@@ -137,7 +155,7 @@ void postgres_locks_signal(struct postgres_locks *locks)
         return;
     const struct sql_statement statement = {
         .sql = "SELECT pg_notify('purser_' || ?1::text, '')", .count = 1, .arguments = {number(locks->schema)}};
-    if (connect(locks))
+    if (be_connected(locks))
         run(locks, &statement);
     fiber_unlock(&locks->mutex);
 }
@@ -146,4 +164,46 @@ void postgres_locks_on_signal(struct postgres_locks *locks, void (*heard)(void *
 {
     locks->heard = heard;
     locks->arg = arg;
+}
+
+/* ---- life ---- */
+
+static void keep_main(void *arg)
+{
+    struct postgres_locks *locks = arg;
+    while (!locks->closing) {
+        if (fiber_lock(&locks->mutex) == 0) {
+            make_sure(locks, KEEP_EVERY_MS);
+            fiber_unlock(&locks->mutex);
+        }
+        wakeup_wait(&locks->keep, clock_mono_ms() + KEEP_EVERY_MS);
+    }
+    locks->keeping = false;
+    wakeup_ring(&locks->ended);
+}
+
+struct postgres_locks *postgres_locks_new(struct postgres_pool *pool, const char *schema)
+{
+    struct postgres_locks *locks = calloc(1, sizeof *locks);
+    if (!locks)
+        return NULL;
+    *locks = (struct postgres_locks){.pool = pool, .schema = postgres_schema_number(schema), .keeping = true};
+    /* Channels belong to the whole database. */
+    snprintf(locks->listen, sizeof locks->listen, "LISTEN \"purser_%lld\"", (long long)locks->schema);
+    if (fiber_start("database locks", keep_main, locks) == 0)
+        return locks;
+    free(locks);
+    return NULL;
+}
+
+void postgres_locks_free(struct postgres_locks *locks)
+{
+    if (!locks)
+        return;
+    locks->closing = true;
+    wakeup_ring(&locks->keep);
+    while (locks->keeping)
+        wakeup_wait_uninterrupted(&locks->ended);
+    disconnect(locks);
+    free(locks);
 }

@@ -1,7 +1,9 @@
 /*
  * A pool of connections for each worker. Where none is idle and no more may be made, fibers wait in line. An engine that did not
- * answer is left alone for a moment, during which everybody is told at once that it is away; a fiber looks for its return,
- * so that readiness does not depend on traffic.
+ * answer is left alone for a moment, during which everybody is told at once that it is away.
+ *
+ * A fiber watches the engine on a connection of its own, so that readiness does not depend on traffic: a question that stays without an
+ * answer breaks all connections off, whoever waits on them, and there are no others until the engine answers again.
  */
 #include "engines/postgres_pool.h"
 
@@ -17,6 +19,7 @@
 #define WAITING_MAX 1000
 #define AWAY_MS 250
 #define LOOK_EVERY_MS 500
+#define SILENCE_MS 2000
 
 struct waiter {
     struct wakeup wakeup;
@@ -27,8 +30,8 @@ struct waiter {
 /* Touched by its worker alone. */
 struct share {
     struct postgres_pool *pool;
-    struct postgres_connection *idle[CONNECTIONS_MAX];
-    unsigned idle_count, open_count, waiting;
+    struct postgres_connection *idle[CONNECTIONS_MAX], *busy[CONNECTIONS_MAX];
+    unsigned idle_count, busy_count, open_count, waiting; /* open: also those that connect */
     struct waiter *first, **last;
     int64_t away_until;
 };
@@ -36,7 +39,8 @@ struct share {
 struct postgres_pool {
     struct postgres_address address;
     struct share shares[WORKER_MAX];
-    _Atomic bool up, closing;
+    struct postgres_connection *watched; /* the watching fiber's own */
+    _Atomic bool up, silent, closing;
     struct wakeup look, ended;
     bool looking;
     _Atomic unsigned unclosed;
@@ -97,7 +101,9 @@ static int connect_one(struct share *share, struct postgres_connection **ret_con
     int code = postgres_connect(&share->pool->address, ret_connection, &err);
     if (code == 0) {
         postgres_watch(*ret_connection, drop_lost, share);
-        note_up(share->pool, true, "");
+        share->busy[share->busy_count++] = *ret_connection;
+        if (!atomic_load(&share->pool->silent))
+            note_up(share->pool, true, "");
         return 0;
     }
     share->open_count--;
@@ -142,8 +148,11 @@ int postgres_pool_take(struct postgres_pool *pool, struct postgres_connection **
     *ret_connection = NULL;
     while (!*ret_connection) {
         int code = 0;
+        if (atomic_load(&pool->silent))
+            return -EAGAIN;
         if (share->idle_count) {
             *ret_connection = share->idle[--share->idle_count];
+            share->busy[share->busy_count++] = *ret_connection;
             return 0;
         }
         if (clock_mono_ms() < share->away_until || atomic_load(&pool->closing))
@@ -157,14 +166,24 @@ int postgres_pool_take(struct postgres_pool *pool, struct postgres_connection **
     return 0;
 }
 
+static void leave_busy(struct share *share, const struct postgres_connection *connection)
+{
+    unsigned at = 0;
+    while (share->busy[at] != connection)
+        at++;
+    share->busy[at] = share->busy[--share->busy_count];
+}
+
 void postgres_pool_give(struct postgres_pool *pool, struct postgres_connection *connection)
 {
     struct share *share = share_of(pool);
     if (postgres_is_lost(connection)) {
+        leave_busy(share, connection);
         postgres_disconnect(connection);
         share->open_count--;
         pass_on(share, NULL);
     } else if (!pass_on(share, connection)) {
+        leave_busy(share, connection);
         share->idle[share->idle_count++] = connection;
     }
 }
@@ -179,28 +198,63 @@ const struct postgres_address *postgres_pool_address(const struct postgres_pool 
     return &pool->address;
 }
 
-/* ---- looking for an engine that is away ---- */
+/* ---- watching the engine ---- */
+
+static void close_idle(struct share *share)
+{
+    while (share->idle_count) {
+        postgres_disconnect(share->idle[--share->idle_count]);
+        share->open_count--;
+    }
+}
+
+/* On the share's worker. Those who waited are told that the engine is away. */
+static void break_share(void *arg)
+{
+    struct share *share = share_of(arg);
+    for (unsigned i = 0; i < share->busy_count; i++)
+        postgres_break(share->busy[i]);
+    close_idle(share);
+    while (pass_on(share, NULL))
+        ;
+}
+
+static void break_all(struct postgres_pool *pool)
+{
+    for (unsigned i = 0; i < worker_count(); i++)
+        if (worker_at(i) == worker_self())
+            break_share(pool);
+        else
+            worker_post(worker_at(i), break_share, pool);
+}
 
 static void look_once(void *arg)
 {
     struct postgres_pool *pool = arg;
-    struct postgres_connection *connection;
-    if (postgres_pool_take(pool, &connection) < 0)
+    if (!pool->watched && postgres_connect(&pool->address, &pool->watched, NULL) < 0)
         return;
-    if (postgres_queue_command(connection, "SELECT 1", false) == 0 && postgres_round_trip(connection) == 0)
+    int code = postgres_ping(pool->watched, SILENCE_MS);
+    if (code == 0) {
+        atomic_store(&pool->silent, false);
         note_up(pool, true, "");
-    postgres_pool_give(pool, connection);
+        return;
+    }
+    postgres_disconnect(pool->watched);
+    pool->watched = NULL;
+    bool silent = code == -ETIMEDOUT && !atomic_exchange(&pool->silent, true);
+    note_up(pool, false, silent ? "it has fallen silent" : "a connection was closed");
+    if (silent)
+        break_all(pool);
 }
 
 static void look_main(void *arg)
 {
     struct postgres_pool *pool = arg;
     while (!atomic_load(&pool->closing)) {
-        bool up = atomic_load(&pool->up);
-        if (!up)
-            fiber_run_apart("database looked for", look_once, pool);
-        wakeup_wait(&pool->look, up ? 0 : clock_mono_ms() + LOOK_EVERY_MS);
+        fiber_run_apart("database watched", look_once, pool);
+        wakeup_wait(&pool->look, clock_mono_ms() + LOOK_EVERY_MS);
     }
+    postgres_disconnect(pool->watched);
     pool->looking = false;
     wakeup_ring(&pool->ended);
 }
@@ -218,7 +272,7 @@ struct postgres_pool *postgres_pool_new(struct postgres_address *address)
         pool->shares[i].last = &pool->shares[i].first;
     }
     pool->looking = true;
-    if (fiber_start("database looked for", look_main, pool) < 0) {
+    if (fiber_start("database watched", look_main, pool) < 0) {
         free(pool);
         return NULL;
     }
@@ -229,8 +283,7 @@ static void close_share(void *arg)
 {
     struct postgres_pool *pool = arg;
     struct share *share = share_of(pool);
-    while (share->idle_count)
-        postgres_disconnect(share->idle[--share->idle_count]);
+    close_idle(share);
     if (atomic_fetch_sub(&pool->unclosed, 1) == 1)
         wakeup_ring(&pool->ended);
 }

@@ -96,6 +96,10 @@ for (const engine of ['redis', 'rabbitmq', 'kafka', 'postgres']) {
                 const { status } = await readiness();
                 return status !== 'ok';
             }, { seconds: 60 });
+            if (engine === 'postgres') await until('orders are refused', async () => {
+                const { status, headers } = await prober.person.get('/orders', { seconds: 20 });
+                return status === 503 && headers['retry-after'];
+            });
         } finally {
             await engines('resume', engine);
         }
