@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/socket.h"
 #include "runtime/worker.h"
 
 #include <errno.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define POLL_MS 50
 #define HEALTH_MS 1000
@@ -63,6 +65,14 @@ void kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value)
         log_fatal("librdkafka does not know a setting", "{s:s, s:s}", "name", name, "why", why);
 }
 
+static int open_socket(int domain, int type, int protocol, void *opaque)
+{
+    int fd = socket(domain, type | SOCK_CLOEXEC, protocol);
+    if (fd >= 0)
+        socket_guard(fd);
+    return fd;
+}
+
 rd_kafka_conf_t *kafka_conf_new(const char *brokers, char *why, size_t why_size)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -72,7 +82,7 @@ rd_kafka_conf_t *kafka_conf_new(const char *brokers, char *why, size_t why_size)
     }
     rd_kafka_conf_set_log_cb(conf, on_log);
     kafka_conf_set(conf, "client.id", "purser");
-    kafka_conf_set(conf, "socket.keepalive.enable", "true");
+    rd_kafka_conf_set_socket_cb(conf, open_socket);
     kafka_conf_set(conf, "socket.timeout.ms", "6000");
     kafka_conf_set(conf, "reconnect.backoff.ms", "50");
     kafka_conf_set(conf, "reconnect.backoff.max.ms", "1000");

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/socket.h"
 #include "engines/resolve.h"
 #include "runtime/worker.h"
 
@@ -212,10 +213,10 @@ static int begin_connecting(const struct postgres_address *address, const char *
              "-c search_path=%s -c statement_timeout=15000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=30000"
              " -c enable_seqscan=off -c enable_bitmapscan=off",
              address->schema);
-    const char *keywords[] = {"host",    "hostaddr",   "port",    "user",         "password",         "dbname",         "options",
-                              "sslmode", "gssencmode", "keepalives", "keepalives_idle", "tcp_user_timeout", "application_name", NULL};
-    const char *values[] = {address->host,    ip,        address->port, address->user, address->password,   address->database, options,
-                            address->sslmode, "disable", "1",           "5",           "15000", "purser", NULL};
+    const char *keywords[] = {"host",    "hostaddr", "port",       "user",    "password",
+                              "dbname",  "options",  "sslmode",    "gssencmode", "application_name", NULL};
+    const char *values[] = {address->host,     ip,      address->port,    address->user, address->password,
+                            address->database, options, address->sslmode, "disable",     "purser",          NULL};
     connection->libpq = PQconnectStartParams(keywords, values, 0);
     if (!connection->libpq)
         return -ENOMEM;
@@ -267,6 +268,8 @@ int postgres_connect(const struct postgres_address *address, struct postgres_con
     int code = begin_connecting(address, is_path ? NULL : ip, connection);
     if (code == 0)
         code = finish_connecting(connection);
+    if (code == 0)
+        socket_guard(PQsocket(connection->libpq));
     if (code == 0 && (PQsetnonblocking(connection->libpq, 1) || !PQenterPipelineMode(connection->libpq)))
         code = -EAGAIN;
     if (code == 0)

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/socket.h"
 
 #include <amqp_tcp_socket.h>
 #include <errno.h>
@@ -98,6 +99,7 @@ int rabbitmq_connect(struct rabbitmq_link *link)
         log_info("rabbitmq is back", NULL);
     link->complained = false;
     __atomic_store_n(&link->fd, amqp_get_sockfd(connection), __ATOMIC_RELEASE);
+    socket_guard(link->fd);
     link->connection = connection;
     return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/socket.h"
 #include "http/client.h"
 #include "http/message.h"
 #include "runtime/worker.h"
@@ -214,7 +215,7 @@ static void open_context(struct redis_link *link, const char *ip)
     redis->data = link;
     link->redis = redis;
     link->state = CONNECTING;
-    redisEnableKeepAlive(&redis->c);
+    socket_guard(redis->c.fd);
     redisAsyncSetConnectCallback(redis, on_connected);
     redisAsyncSetDisconnectCallback(redis, on_disconnected);
     timer_start(&link->timer, clock_mono_ms() + CONNECT_MS, took_too_long, link);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/socket.h"
 #include "http/client_connection.h"
 #include "http/parser.h"
 
@@ -253,9 +254,13 @@ int tcp_connect(struct tcp *tcp, uv_connect_t *connect, const char *address, uv_
     int error = parse_address(address, &target);
     if (!error)
         error = uv_tcp_connect(connect, &tcp->handle, (struct sockaddr *)&target, connected);
-    if (!error)
-        uv_tcp_nodelay(&tcp->handle, 1);
-    return error;
+    if (error)
+        return error;
+    uv_os_fd_t fd;
+    uv_tcp_nodelay(&tcp->handle, 1);
+    if (uv_fileno((uv_handle_t *)&tcp->handle, &fd) == 0)
+        socket_guard(fd);
+    return 0;
 }
 
 /* What a fiber holds of a connection; given back when the fiber ends, however it ends. */
