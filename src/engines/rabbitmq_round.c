@@ -126,7 +126,7 @@ static void settle(struct round *round, uint64_t tag, bool multiple, bool refuse
 
 static bool is_equal(amqp_bytes_t bytes, const char *string)
 {
-    return bytes.len == strlen(string) && memcmp(bytes.bytes, string, bytes.len) == 0;
+    return bytes.len == strlen(string) && (!bytes.len || memcmp(bytes.bytes, string, bytes.len) == 0);
 }
 
 /* A returned message says its queue and its id; its confirm follows. The same message twice in a round counts as returned twice. */
