@@ -159,6 +159,12 @@ test('what breaks off: a GET asks the other gateway, a POST is sent once', async
     }
 });
 
+test('HTTP/0.9 comes to no gateway, since its answer could carry neither status nor id', async () => {
+    const before = gateways.flatMap((gateway) => gateway.seen).length, came = await raw(base, 'GET /api/v1/products\r\n', { seconds: 60 });
+    assert.equal(JSON.parse(came).type, '/problems/http-version');
+    assert.equal(gateways.flatMap((gateway) => gateway.seen).length, before);
+});
+
 /** Which gateway a socket with this cookie comes to. */
 async function gateway_of(cookie) {
     const upgrade = `Cookie: purser_route=${cookie}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n`;
