@@ -42,6 +42,13 @@ int provider_open(const struct provider **ret_provider, struct err *err)
     return 0;
 }
 
+void provider_close(const struct provider *provider)
+{
+    if (provider)
+        free((char *)provider->host);
+    free((struct provider *)provider);
+}
+
 const char *provider_name(const struct provider *provider)
 {
     return provider->ops->name;

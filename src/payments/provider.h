@@ -33,8 +33,10 @@ struct provider_charge {
     const char *currency, *method;
 };
 
-/* By the setting payment_provider_url. 0 or -EINVAL with one line. Lives as long as the process. */
+/* By the setting payment_provider_url. 0 or -EINVAL with one line. */
 int provider_open(const struct provider **ret_provider, struct err *err);
+/* When no call is left. NULL is fine. */
+void provider_close(const struct provider *provider);
 /* As in POST /payments/callbacks/{name}. */
 const char *provider_name(const struct provider *provider);
 

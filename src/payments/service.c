@@ -24,6 +24,7 @@ static FIBER_FN void stop(void *context)
     struct payments *payments = context;
     if (payments->cashier)
         cashier_stop(payments->cashier);
+    provider_close(payments->provider);
     free(payments);
 }
 

@@ -196,7 +196,7 @@ int payments_store_refund_settle(struct transaction *tx, const char *id, struct 
 
 int payments_store_refund_fail(struct transaction *tx, const char *id)
 {
-    struct refund refund;
+    struct refund refund = {0};
     int code = end_refund(tx, id, "failed", &refund);
     if (code != 1)
         return code;
