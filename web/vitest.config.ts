@@ -9,7 +9,7 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     isolate: true,
-    testTimeout: 20_000,
+    testTimeout: 120_000,
     server: { deps: { inline: [/@mantine/] } },
   },
 });

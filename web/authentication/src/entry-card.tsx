@@ -1,11 +1,11 @@
 /** The card around the two forms through which one enters. */
 import type { ReactNode } from 'react';
-import { Box, Card, Container, Stack, Text, Title, useDocumentTitle } from '@purser/ui';
+import { Box, Card, Container, Stack, Text, Title, usePageTitle } from '@purser/ui';
 
 const GLOW = 'radial-gradient(60rem 28rem at 50% -6rem, color-mix(in srgb, var(--mantine-color-harbor-5) 22%, transparent), transparent)';
 
-export function EntryCard({ title, text, children, below }: { title: string; text: string; children: ReactNode; below: ReactNode }) {
-  useDocumentTitle(`${title} · Purser`);
+export function EntryCard({ title, named, text, children, below }: { title: string; named: string; text: string; children: ReactNode; below: ReactNode }) {
+  usePageTitle(named);
   return (
     <Box mih="calc(100dvh - 60px)" style={{ background: GLOW }}>
       <Container size={460} py={{ base: 'xl', sm: 72 }} px="md">

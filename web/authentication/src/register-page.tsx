@@ -15,7 +15,7 @@ export function RegisterPage() {
   const next = search.get('next');
   if (session.status === 'signed-in') return <Navigate to={safeNext(next)} replace />;
   return (
-    <EntryCard title="Create your account" text="A name, an email, a password. That is all."
+    <EntryCard title="Create your account" named="Register" text="A name, an email, a password. That is all."
       below={<>Already have one? <Anchor component={Link} to={withNext('/sign-in', next)} underline="always">Sign in</Anchor></>}>
       <RegisterForm />
     </EntryCard>

@@ -14,7 +14,7 @@ export function SignInPage() {
   if (session.status === 'signed-in') return <Navigate to={safeNext(next)} replace />;
   const ended = session.status === 'signed-out' && session.reason === 'ended';
   return (
-    <EntryCard title="Welcome back" text="Sign in to order and to follow your orders."
+    <EntryCard title="Welcome back" named="Sign in" text="Sign in to order and to follow your orders."
       below={<>New here? <Anchor component={Link} to={withNext('/register', next)} underline="always">Create an account</Anchor></>}>
       <Stack>
         {ended && (

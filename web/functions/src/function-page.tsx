@@ -14,7 +14,7 @@ export function FunctionPage() {
   if (query.isPending) return <Page size="md"><Stack role="status" aria-label="Loading"><Skeleton height={20} width={90} /><Skeleton height={56} width={260} /><Skeleton height={620} radius="lg" /></Stack></Page>;
   if (query.data === undefined) {
     const gone = query.error instanceof ApiError && [404, 422].includes(query.error.status);
-    return <Page>{gone ? <EmptyState icon="search" title="There is no such function" action={<Button component={Link} to="/functions">To the functions</Button>} /> : <ErrorState error={query.error} onRetry={() => void query.refetch()} />}</Page>;
+    return <Page title={gone ? 'There is no such function' : undefined}>{gone ? <EmptyState icon="search" title="There is no such function" action={<Button component={Link} to="/functions">To the functions</Button>} /> : <ErrorState error={query.error} onRetry={() => void query.refetch()} />}</Page>;
   }
   return <Found info={query.data} />;
 }

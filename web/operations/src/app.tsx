@@ -15,7 +15,11 @@ export default function App() {
   );
 }
 
-function OperationsPage({ tab }: { tab: 'system' | 'dead-letters' | 'ledger' }) {
+type Tab = 'system' | 'dead-letters' | 'ledger';
+
+const NAMES: Record<Tab, string> = { system: 'Operations', 'dead-letters': 'Dead letters', ledger: 'Ledger' };
+
+function OperationsPage({ tab }: { tab: Tab }) {
   const navigate = useNavigate();
   const { pathname } = useLocation();
   const go = (value: string | null) => {
@@ -24,7 +28,7 @@ function OperationsPage({ tab }: { tab: 'system' | 'dead-letters' | 'ledger' }) 
   };
   return (
     <Page size="xl">
-      <PageHeader title="Operations" />
+      <PageHeader title="Operations" named={NAMES[tab]} />
       <Tabs value={tab} onChange={go} keepMounted={false}>
         <Tabs.List mb="lg"><Tabs.Tab value="system">System</Tabs.Tab><Tabs.Tab value="dead-letters">Dead letters</Tabs.Tab><Tabs.Tab value="ledger">Ledger</Tabs.Tab></Tabs.List>
         <Tabs.Panel value="system"><SystemPanel /></Tabs.Panel>

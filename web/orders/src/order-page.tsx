@@ -16,7 +16,7 @@ export function OrderPage() {
   const query = useOrder(id ?? '', valid);
   const missing = query.error instanceof ApiError && [403, 404, 422].includes(query.error.status);
   if (!valid || missing) {
-    return <Page><EmptyState icon="search" title="There is no such order" text="The link may be incomplete, or the order may belong to another account." action={<Button component={Link} to="/orders">To my orders</Button>} /></Page>;
+    return <Page title="There is no such order"><EmptyState icon="search" title="There is no such order" text="The link may be incomplete, or the order may belong to another account." action={<Button component={Link} to="/orders">To my orders</Button>} /></Page>;
   }
   if (query.isPending) return <Waiting />;
   if (query.data === undefined) return <Page><ErrorState error={query.error} onRetry={() => void query.refetch()} /></Page>;

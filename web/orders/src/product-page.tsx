@@ -13,7 +13,7 @@ export function ProductPage() {
   const [quantity, setQuantity] = useState(1);
   if (query.isError) {
     const gone = query.error instanceof ApiError && [404, 422, 400].includes(query.error.status);
-    return <Page>{gone ? <EmptyState icon="search" title="There is no such product" action={<Button component={Link} to="/">To the shop</Button>} /> : <ErrorState error={query.error} onRetry={() => void query.refetch()} />}</Page>;
+    return <Page title={gone ? 'There is no such product' : undefined}>{gone ? <EmptyState icon="search" title="There is no such product" action={<Button component={Link} to="/">To the shop</Button>} /> : <ErrorState error={query.error} onRetry={() => void query.refetch()} />}</Page>;
   }
   const product = query.data;
   return (

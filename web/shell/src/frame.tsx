@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'react';
 import { useSession } from '@purser/api';
 import {
   AppShell, Box, Burger, Container, Drawer, EmptyState, Button, Group, Link, Logo, Navigate, Page, Route, Routes, Stack,
-  useDisclosure, useLocation,
+  useDisclosure, useLocation, usePageTitle,
 } from '@purser/ui';
 import { AccountMenu, SchemeButton } from './account-menu';
 import { ConnectionNotice } from './connection-notice';
@@ -37,10 +37,17 @@ export function Frame() {
       </Drawer>
       <AppShell.Main id="content" tabIndex={-1} style={{ outline: 'none' }}>
         <ConnectionNotice />
+        <AddressTitle pathname={pathname} />
         <Routes><Route path="*" element={<Content pathname={pathname} />} /></Routes>
       </AppShell.Main>
     </AppShell>
   );
+}
+
+/** Stands before the page, so that a title of the page's own is written after this one. */
+function AddressTitle({ pathname }: { pathname: string }) {
+  usePageTitle(placeOf(pathname)?.title);
+  return null;
 }
 
 function HeaderItems({ bare }: { bare: boolean }) {
@@ -73,7 +80,7 @@ function Content({ pathname }: { pathname: string }) {
 
 function NotFound() {
   return (
-    <Page>
+    <Page title="There is no such page">
       <EmptyState icon="search" title="There is no such page" text="The address may be mistyped, or the page may be gone."
         action={<Button component={Link} to="/">To the shop</Button>} />
     </Page>
@@ -82,7 +89,7 @@ function NotFound() {
 
 function NotAllowed() {
   return (
-    <Page>
+    <Page title="For administrators">
       <Stack><EmptyState icon="user" title="This page is for administrators" text="Your account has no access to it."
         action={<Button component={Link} to="/">To the shop</Button>} /></Stack>
     </Page>

@@ -8,7 +8,7 @@ export {
   Radio, SegmentedControl, SimpleGrid, Skeleton, Stack, Table, Tabs, Text, Textarea, TextInput,
   ThemeIcon, Title, UnstyledButton, VisuallyHidden, useComputedColorScheme, useMantineColorScheme,
 } from '@mantine/core';
-export { useDisclosure, useDocumentTitle } from '@mantine/hooks';
+export { useDisclosure } from '@mantine/hooks';
 export { useForm } from '@mantine/form';
 export { Notifications, notifications } from '@mantine/notifications';
 export {
@@ -23,6 +23,7 @@ export { makeQueryClient } from './query';
 export { formatDateTime, formatMoney, formatNumber, formatRelative, minorDigits, parseMoney } from './format';
 export { EmptyState, ErrorState, InlineError } from './states';
 export { PageHeader, Page } from './page';
+export { usePageTitle } from './title';
 export { OrderStatusBadge, ORDER_STATUS_LABELS, PaymentStatusBadge, StatusBadge } from './status';
 export { ConfirmButton } from './confirm';
 export { applyProblem } from './problem-form';

@@ -1,14 +1,30 @@
 /** The frame of a page: its width, its title, what can be done there. */
 import type { ReactNode } from 'react';
 import { Container, Group, Stack, Text, Title } from '@mantine/core';
-import { useDocumentTitle } from '@mantine/hooks';
+import { usePageTitle } from './title';
 
-export function Page({ size = 'lg', children }: { size?: 'xs' | 'sm' | 'md' | 'lg' | 'xl'; children: ReactNode }) {
+interface PageProps {
+  size?: 'xs' | 'sm' | 'md' | 'lg' | 'xl';
+  /** The document's title where there is no PageHeader that says it. */
+  title?: string;
+  children: ReactNode;
+}
+
+export function Page({ size = 'lg', title, children }: PageProps) {
+  usePageTitle(title);
   return <Container size={size} py={{ base: 'md', sm: 'xl' }} px={{ base: 'md', sm: 'lg' }}><Stack gap="lg">{children}</Stack></Container>;
 }
 
-export function PageHeader({ title, text, actions }: { title: string; text?: ReactNode; actions?: ReactNode }) {
-  useDocumentTitle(`${title} · Purser`);
+interface HeaderProps {
+  title: string;
+  /** What the document is called, if not by the title. */
+  named?: string;
+  text?: ReactNode;
+  actions?: ReactNode;
+}
+
+export function PageHeader({ title, named = title, text, actions }: HeaderProps) {
+  usePageTitle(named);
   return (
     <Group justify="space-between" align="flex-end" gap="md">
       <Stack gap={4}>
