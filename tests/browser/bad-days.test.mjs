@@ -1,10 +1,12 @@
 // Bad days in the web app: each has a calm, correct screen, and nothing that was typed is lost.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { launch, missing } from '../support/browser.mjs';
+import { launch, missing, web_folder } from '../support/browser.mjs';
 import { admin, all_pages, product } from '../support/shop.mjs';
-import { by_api, leave, order_id, sign_up, status, to_checkout, visitor, web_system } from '../support/web-shop.mjs';
+import { by_api, leave, order_id, sign_in, sign_up, status, to_checkout, visitor, web_system } from '../support/web-shop.mjs';
 
 const options = { skip: missing };
 const FAILED_LOAD = /Failed to load resource|WebSocket connection|ERR_/;
@@ -30,13 +32,13 @@ const problem = (status, name, headers = {}) => ({
     body: JSON.stringify({ type: `/problems/${name}`, title: name, status, request_id: 'r1' }),
 });
 
-test('the API is down, then back', options, async () => {
+test('the API is down, then back: the page goes on by itself', options, async () => {
     const ada = await visitor(browser, shop, { expected: [FAILED_LOAD] });
     await ada.context.route('**/api/v1/products?*', (route) => route.abort());
     await ada.page.goto('/');
     await ada.page.getByText('Can’t reach the server').waitFor();
+    await ada.page.getByRole('button', { name: 'Try again' }).waitFor();
     await ada.context.unroute('**/api/v1/products?*');
-    await ada.page.getByRole('button', { name: 'Try again' }).click();
     await ada.page.getByText(mug.name).first().waitFor();
     await leave(ada);
 });
@@ -76,8 +78,8 @@ test('a lost answer to the order: the repeat makes no second one', options, asyn
     await leave(ada);
 });
 
-test('a token that ends in the middle is renewed without a word', options, async () => {
-    const ada = await visitor(browser, shop, { expected: [/401/] });
+test('a token that ends in the middle, a server that is away when a page opens: nobody is signed out', options, async () => {
+    const ada = await visitor(browser, shop, { expected: [/401/, FAILED_LOAD] });
     await sign_up(ada);
     let refused = 0;
     await ada.context.route('**/api/v1/orders?*', (route) => {
@@ -87,6 +89,11 @@ test('a token that ends in the middle is renewed without a word', options, async
     await ada.page.goto('/orders');
     await ada.page.getByText('No orders yet').waitFor();
     assert.equal(refused, 2);
+    await ada.context.route('**/api/**', (route) => route.abort());
+    await ada.page.reload();
+    await ada.page.getByText('You are still signed in').waitFor();
+    await ada.context.unroute('**/api/**');
+    await ada.page.getByText('No orders yet').waitFor();
     await leave(ada);
 });
 
@@ -169,7 +176,43 @@ test('a micro front end that cannot be had leaves the rest usable', options, asy
     await ada.page.goBack();
     await ada.page.getByText('The shop can’t be shown right now').waitFor();
     await ada.context.unroute('**/assets/orders/entry-*');
-    await ada.page.getByRole('button', { name: 'Try again' }).click();
     await ada.page.getByRole('heading', { name: 'The shop' }).waitFor();
     await leave(ada);
+});
+
+/** From now on the micro front end is one that was deployed elsewhere, and its old files are gone. */
+async function redeploy(context, name) {
+    const [old, fresh] = [`/assets/${name}/`, `/assets/${name}-anew/`];
+    await context.route(`**${fresh}**`, async (route) => {
+        route.fulfill({ response: await route.fetch({ url: route.request().url().replace(fresh, old) }) });
+    });
+    await context.route(`**${old}**`, (route) => route.fulfill({ status: 404 }));
+    await context.route('**/manifest.json', async (route) => {
+        const response = await route.fetch();
+        await route.fulfill({ response, body: (await response.text()).replace(old, fresh) });
+    });
+}
+
+/** The shell's file with the account menu. */
+function menu_file() {
+    const folder = path.join(web_folder, 'assets/shell');
+    const found = fs.readdirSync(folder).filter((file) => file.endsWith('.js') && fs.readFileSync(path.join(folder, file), 'utf8').includes('API reference'));
+    assert.equal(found.length, 1, `one file of ${folder} has the account menu`);
+    return found[0];
+}
+
+test('files of a deployment that is gone: the page takes the new ones and is not loaded anew; the account stays within reach', options, async () => {
+    const desk = await visitor(browser, shop, { expected: [FAILED_LOAD, /dynamically imported|preload/] });
+    await desk.context.route(`**/${menu_file()}`, (route) => route.fulfill({ status: 404 }));
+    await sign_in(desk, boss.email, boss.password);
+    const account = desk.page.getByRole('link', { name: /^Account of/ });
+    await account.waitFor();
+    await desk.page.evaluate(() => { globalThis.same_page = true; });
+    await redeploy(desk.context, 'authentication');
+    await desk.page.getByRole('link', { name: 'Users' }).click();
+    await desk.page.getByRole('main').getByText(boss.email).first().waitFor();
+    await account.click();
+    await desk.page.getByText('This device').waitFor();
+    assert.equal(await desk.page.evaluate(() => globalThis.same_page), true, 'the page was loaded anew');
+    await leave(desk);
 });

@@ -1,24 +1,21 @@
 /** Accounts: register, sign in, profile, password, devices; for administrators all of them. */
-import { lazy, Suspense } from 'react';
-import { Navigate, Route, Routes } from '@purser/ui';
+import { lazyPage, Navigate, Route, Routes } from '@purser/ui';
 import { AccountPage } from './account-page';
 import { RegisterPage } from './register-page';
 import { SignInPage } from './sign-in-page';
 
-const UsersPage = lazy(() => import('./users-page'));
-const UserPage = lazy(() => import('./user-page'));
+const UsersPage = lazyPage(() => import('./users-page'));
+const UserPage = lazyPage(() => import('./user-page'));
 
 export default function App() {
   return (
-    <Suspense fallback={null}>
-      <Routes>
-        <Route path="/sign-in" element={<SignInPage />} />
-        <Route path="/register" element={<RegisterPage />} />
-        <Route path="/account" element={<AccountPage />} />
-        <Route path="/admin/users" element={<UsersPage />} />
-        <Route path="/admin/users/:id" element={<UserPage />} />
-        <Route path="*" element={<Navigate to="/account" replace />} />
-      </Routes>
-    </Suspense>
+    <Routes>
+      <Route path="/sign-in" element={<SignInPage />} />
+      <Route path="/register" element={<RegisterPage />} />
+      <Route path="/account" element={<AccountPage />} />
+      <Route path="/admin/users" element={<UsersPage />} />
+      <Route path="/admin/users/:id" element={<UserPage />} />
+      <Route path="*" element={<Navigate to="/account" replace />} />
+    </Routes>
   );
 }

@@ -1,7 +1,9 @@
 /** Light or dark, and who one is. */
 import { lazy, Suspense } from 'react';
 import { useSession } from '@purser/api';
-import { ActionIcon, Button, Icon, Link, Skeleton, useComputedColorScheme, useLocation, useMantineColorScheme } from '@purser/ui';
+import type { User } from '@purser/api';
+import { ActionIcon, Avatar, Button, Icon, Link, Skeleton, useComputedColorScheme, useLocation, useMantineColorScheme, VisuallyHidden } from '@purser/ui';
+import { Boundary } from './boundary';
 
 const UserMenu = lazy(() => import('./user-menu'));
 
@@ -25,5 +27,10 @@ export function AccountMenu() {
     const next = pathname === '/' ? '' : `?next=${encodeURIComponent(pathname)}`;
     return <Button component={Link} to={`/sign-in${next}`} size="sm">Sign in</Button>;
   }
-  return <Suspense fallback={place}><UserMenu user={session.user} /></Suspense>;
+  return <Boundary fallback={<AccountLink user={session.user} />}><Suspense fallback={place}><UserMenu user={session.user} /></Suspense></Boundary>;
+}
+
+/** Where the menu cannot be had, the way to the page that has all of it. */
+function AccountLink({ user }: { user: User }) {
+  return <Link to="/account"><VisuallyHidden>Account of {user.name}</VisuallyHidden><Avatar name={user.name} color="harbor" variant="filled" size={36} alt="" /></Link>;
 }

@@ -1,6 +1,7 @@
 /** The providers around everything, outermost first. */
 import { useState } from 'react';
 import { BrowserRouter, makeQueryClient, MantineProvider, Notifications, QueryClientProvider, theme } from '@purser/ui';
+import { useRecovery } from './away';
 import { Frame } from './frame';
 import { useLiveCache } from './live-cache';
 import { useForgetOnSignOut } from './forget';
@@ -23,5 +24,6 @@ export function Application() {
 function Effects() {
   useLiveCache();
   useForgetOnSignOut();
+  useRecovery();
   return null;
 }

@@ -6,6 +6,7 @@ import {
   useDisclosure, useLocation, usePageTitle,
 } from '@purser/ui';
 import { AccountMenu, SchemeButton } from './account-menu';
+import { AwayPage } from './away';
 import { ConnectionNotice } from './connection-notice';
 import { Navigation } from './navigation';
 import { placeOf } from './places';
@@ -68,14 +69,14 @@ function Content({ pathname }: { pathname: string }) {
   const place = placeOf(pathname);
   if (place === null) return <NotFound />;
   if (place.needs !== 'nobody') {
-    if (session.status === 'starting') return <PageSkeleton />;
+    if (session.status === 'starting') return session.away ? <AwayPage /> : <PageSkeleton />;
     if (session.status === 'signed-out') {
       const next = session.reason === 'chosen' ? '' : `?next=${encodeURIComponent(pathname + search)}`;
       return <Navigate to={`/sign-in${next}`} replace />;
     }
     if (place.needs === 'admin' && session.user.role !== 'admin') return <NotAllowed />;
   }
-  return <RemotePage name={place.remote} title={place.title} />;
+  return <RemotePage key={place.remote} name={place.remote} title={place.title} />;
 }
 
 function NotFound() {

@@ -12,8 +12,13 @@ interface Manifest {
   remotes: Record<string, { entry: string }>;
 }
 
-let attempts = 0;
+const RENEW_AT_MOST_EVERY_MS = 5000;
+
 const loaded = new Map<string, Promise<RemoteModule>>();
+const registered = new Map<string, string>();
+const renewed = new Map<string, number>();
+let attempts = 0;
+let manifest: Promise<Manifest> | null = null;
 
 /** Loads a micro front end once; a failure is forgotten, so that the next call tries again from the manifest on. */
 export function loadRemoteModule(name: string): Promise<RemoteModule> {
@@ -28,20 +33,45 @@ export function loadRemoteModule(name: string): Promise<RemoteModule> {
   return loading;
 }
 
+/** Whether another version than the one in this page is there now; the next load brings it. Throws if that cannot be known. */
+export async function renewRemote(name: string): Promise<boolean> {
+  manifest = null;
+  const before = renewed.get(name);
+  if (before !== undefined && Date.now() - before < RENEW_AT_MOST_EVERY_MS) return false;
+  if ((await entryOf(name)) === registered.get(name)) return false;
+  renewed.set(name, Date.now());
+  loaded.delete(name);
+  return true;
+}
+
+/** The manifest of this page may be of a deployment that is gone meanwhile: then what there is now is loaded. */
 async function fetchRemote(name: string): Promise<RemoteModule> {
-  const entry = (await readManifest()).remotes[name]?.entry;
-  if (entry === undefined) throw new Error(`no ${name} in the manifest`);
+  try {
+    return await loadEntry(name, await entryOf(name));
+  } catch (error) {
+    manifest = null;
+    const now = await entryOf(name);
+    if (now === registered.get(name)) throw error;
+    return loadEntry(name, now);
+  }
+}
+
+async function loadEntry(name: string, entry: string): Promise<RemoteModule> {
   attempts += 1;
-  const address = attempts > 1 && failedBefore.has(name) ? `${entry}?attempt=${attempts}` : entry;
-  registerRemotes([{ name, entry: address, type: 'module' }], { force: failedBefore.has(name) });
-  failedBefore.add(name);
+  const again = registered.has(name);
+  const address = registered.get(name) === entry ? `${entry}?attempt=${attempts}` : entry;
+  registered.set(name, entry);
+  registerRemotes([{ name, entry: address, type: 'module' }], { force: again });
   const module = await loadRemote<RemoteModule>(`${name}/app`);
   if (module === null || typeof module.default !== 'function') throw new Error(`${name} has nothing to show`);
   return module;
 }
 
-const failedBefore = new Set<string>();
-let manifest: Promise<Manifest> | null = null;
+async function entryOf(name: string): Promise<string> {
+  const entry = (await readManifest()).remotes[name]?.entry;
+  if (entry === undefined) throw new Error(`no ${name} in the manifest`);
+  return entry;
+}
 
 function readManifest(): Promise<Manifest> {
   manifest ??= fetch('/manifest.json').then((response) => {

@@ -1,7 +1,10 @@
 /** A place for a micro front end: a skeleton while it loads, a fallback if it cannot be had or breaks. */
-import { Component, useEffect, useState } from 'react';
+import { useEffect, useState } from 'react';
 import type { ReactNode } from 'react';
+import { retryDelayMs } from '@purser/api';
 import { EmptyState, Button, Page, Skeleton, Stack } from '@purser/ui';
+import { Boundary } from './boundary';
+import { mendRemote } from './deployment';
 import { loadRemoteModule } from './manifest';
 import type { RemoteModule } from './manifest';
 
@@ -12,7 +15,11 @@ export function RemotePage({ name, title }: { name: string; title: string }) {
     <EmptyState icon="wifi" title={`${title} can’t be shown right now`} text="The rest of Purser works. Try again in a moment."
       action={<Button variant="default" onClick={again}>Try again</Button>} />
   );
-  return <Boundary key={`${name} ${attempt}`} fallback={fallback}><Loaded name={name} fallback={fallback} /></Boundary>;
+  return (
+    <Boundary key={attempt} fallback={<Broken name={name} fallback={fallback} again={again} />}>
+      <Loaded name={name} fallback={fallback} />
+    </Boundary>
+  );
 }
 
 /** What a micro front end puts in the header; nothing, quietly, if it cannot be had. */
@@ -30,16 +37,44 @@ function Loaded({ name, fallback }: { name: string; fallback: ReactNode }) {
   return <App />;
 }
 
+/** A page that broke may be of a deployment that is gone: then the one that is there takes its place. */
+function Broken({ name, fallback, again }: { name: string; fallback: ReactNode; again: () => void }) {
+  const [hopeless, setHopeless] = useState(false);
+  useEffect(() => {
+    let here = true;
+    mendRemote(name).then((mended) => {
+      if (!here) return;
+      if (mended) again();
+      else setHopeless(true);
+    }, () => here && setHopeless(true));
+    return () => {
+      here = false;
+    };
+  // Once for each break.
+  }, []);
+  return hopeless ? fallback : <PageSkeleton />;
+}
+
+/** Goes on trying while the micro front end cannot be had. */
 function useRemote(name: string): { module: RemoteModule | null; failed: boolean } {
   const [state, setState] = useState<{ module: RemoteModule | null; failed: boolean }>({ module: null, failed: false });
   useEffect(() => {
     let here = true;
-    loadRemoteModule(name).then(
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let failures = 0;
+    const load = () => void loadRemoteModule(name).then(
       (module) => here && setState({ module, failed: false }),
-      () => here && setState({ module: null, failed: true }),
+      () => {
+        if (!here) return;
+        setState({ module: null, failed: true });
+        failures += 1;
+        timer = setTimeout(load, retryDelayMs(failures + 1, null));
+      },
     );
+    load();
     return () => {
       here = false;
+      clearTimeout(timer);
     };
   }, [name]);
   return state;
@@ -57,20 +92,4 @@ export function PageSkeleton() {
       </div>
     </Page>
   );
-}
-
-class Boundary extends Component<{ fallback: ReactNode; children: ReactNode }, { failed: boolean }> {
-  override state = { failed: false };
-
-  static getDerivedStateFromError() {
-    return { failed: true };
-  }
-
-  override componentDidCatch(error: unknown) {
-    console.error(error);
-  }
-
-  override render() {
-    return this.state.failed ? this.props.fallback : this.props.children;
-  }
 }

@@ -88,6 +88,41 @@ describe('micro front ends', () => {
     noise.mockRestore();
   });
 
+  it('of a deployment that is gone are taken from the one that is there', async () => {
+    let entry = '/late/entry-1.js';
+    serve({ 'GET /manifest.json': () => ({ body: { remotes: { late: { entry } } } }) });
+    const noise = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    const Gone = () => {
+      entry = '/late/entry-2.js';
+      throw new TypeError('Failed to fetch dynamically imported module');
+    };
+    runtime.loadRemote.mockResolvedValueOnce({ default: Gone }).mockResolvedValue({ default: () => <p>the new one</p> });
+    draw(<RemotePage name="late" title="Late" />);
+    expect(await screen.findByText('the new one')).toBeTruthy();
+    expect(runtime.registerRemotes.mock.lastCall).toEqual([[{ name: 'late', entry: '/late/entry-2.js', type: 'module' }], { force: true }]);
+    noise.mockRestore();
+  });
+
+  it('that moved since the manifest was read are found', async () => {
+    const remotes = { moved: { entry: '/moved/entry-1.js' } };
+    serve({ 'GET /manifest.json': () => ({ body: { remotes } }) });
+    await expect(loadRemoteModule('unknown')).rejects.toThrow(); // forgets what other tests have read
+    runtime.loadRemote.mockImplementationOnce(async () => {
+      remotes.moved = { entry: '/moved/entry-2.js' };
+      throw new Error('404');
+    });
+    expect(await loadRemoteModule('moved')).toHaveProperty('default');
+    expect(runtime.registerRemotes.mock.lastCall?.[0]).toMatchObject([{ entry: '/moved/entry-2.js' }]);
+  });
+
+  it('come by themselves once they can be had', async () => {
+    serve({ 'GET /manifest.json': { body: { remotes: { back: { entry: '/back/entry.js' } } } } });
+    runtime.loadRemote.mockRejectedValueOnce(new Error('404'));
+    draw(<RemotePage name="back" title="Back" />);
+    expect(await screen.findByText('Back can’t be shown right now')).toBeTruthy();
+    expect(await screen.findByText('page of back/app')).toBeTruthy();
+  });
+
   it('that are not in the manifest are an error, not a hang', async () => {
     serve({ 'GET /manifest.json': { body: { remotes: {} } } });
     await expect(loadRemoteModule('unknown')).rejects.toThrow('unknown');

@@ -2,11 +2,11 @@
 export type { components, paths } from './schema';
 export type * from './models';
 export { api, call } from './client';
-export { ApiError, describeError, fieldErrors, retryDelayMs, shouldRetry } from './problems';
+export { ApiError, describeError, fieldErrors, isPassing, retryDelayMs, shouldRetry } from './problems';
 export type { Problem } from './problems';
 export { newKey, useIntentKey } from './idempotency';
 export {
-  currentToken, endSession, getSession, refreshSession, signIn, register, signOut, startSession, subscribeSession,
+  currentToken, endSession, getSession, refreshSession, retrySession, signIn, register, signOut, startSession, subscribeSession,
   updateSessionUser, useSession, useUser,
 } from './session';
 export type { Session } from './session';

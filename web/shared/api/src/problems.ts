@@ -67,11 +67,14 @@ export function describeError(error: unknown): { title: string; detail: string }
   return { title: error.problem?.title ?? 'This did not work', detail: sentence(error.problem?.detail ?? '') };
 }
 
+/** Whether time alone may mend it: the server is away, busy, or out of reach. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof ApiError && (error.kind !== 'problem' || error.status === 429 || error.status >= 502);
+}
+
 /** Whether a read is worth repeating by itself. */
 export function shouldRetry(failures: number, error: unknown): boolean {
-  if (!(error instanceof ApiError)) return false;
-  const passing = error.kind !== 'problem' || error.status === 429 || error.status >= 502;
-  return passing && failures < 3;
+  return isPassing(error) && failures < 3;
 }
 
 /** Milliseconds before the next try: what the server asks for, else exponential with jitter. */

@@ -4,10 +4,11 @@
  */
 import { useSyncExternalStore } from 'react';
 import type { TokenAnswer, User } from './models';
-import { ApiError, errorFromResponse } from './problems';
+import { ApiError, errorFromResponse, retryDelayMs } from './problems';
 
 export type Session =
-  | { status: 'starting' }
+  /** `away`: the server cannot be asked who this is; we go on trying. */
+  | { status: 'starting'; away: boolean }
   | { status: 'signed-out'; reason: 'none' | 'chosen' | 'ended' }
   | { status: 'signed-in'; user: User; token: string; expiresAt: number };
 
@@ -17,7 +18,7 @@ const FLAG = 'purser.signed-in';
 const RENEW_BEFORE_MS = 30_000;
 const TIMEOUT_MS = 30_000;
 
-let session: Session = { status: 'starting' };
+let session: Session = { status: 'starting', away: false };
 const listeners = new Set<() => void>();
 const channel = typeof BroadcastChannel === 'undefined' ? null : new BroadcastChannel('purser-session');
 
@@ -56,7 +57,10 @@ export function useUser(): User | null {
   return current.status === 'signed-in' ? current.user : null;
 }
 
-/** Finds out who is signed in: from another tab, else by the cookie. Never throws. */
+/**
+ * Finds out who is signed in: from another tab, else by the cookie. Only the server's word signs somebody out, so while
+ * it cannot be had this waits and asks again. Never throws.
+ */
 export async function startSession(): Promise<void> {
   if (remembered() === false) {
     set({ status: 'signed-out', reason: 'none' });
@@ -64,12 +68,34 @@ export async function startSession(): Promise<void> {
   }
   post({ type: 'ask' });
   await new Promise((resolve) => setTimeout(resolve, 60));
-  if (session.status !== 'starting') return;
-  try {
-    await refreshSession();
-  } catch {
-    set({ status: 'signed-out', reason: 'none' });
+  for (let failures = 0; session.status === 'starting'; failures += 1) {
+    try {
+      await refreshSession();
+    } catch (error) {
+      if (session.status === 'starting') set({ status: 'starting', away: true });
+      await pause(retryDelayMs(failures, error));
+    }
   }
+}
+
+let wake: () => void = () => undefined;
+
+/** Ends a wait for the server, to ask it now. */
+export function retrySession(): void {
+  wake();
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    function done() {
+      clearTimeout(timer);
+      removeEventListener('online', done);
+      resolve();
+    }
+    addEventListener('online', done);
+    wake = done;
+  });
 }
 
 export async function signIn(email: string, password: string): Promise<User> {

@@ -7,6 +7,7 @@ let api: Api;
 
 beforeEach(async () => {
   vi.resetModules();
+  vi.stubGlobal('BroadcastChannel', undefined); // else a test's session would be offered to the next
   api = await import('@purser/api');
 });
 
@@ -66,6 +67,27 @@ describe('session', () => {
     table.answers[REFRESH] = { body: { ...tokens, access_token: 'token-9' } };
     table.answers[ME] = { body: tokens.user };
     await expect(getMe()).resolves.toMatchObject({ name: 'Ada' });
+  });
+
+  it.each([
+    ['out of reach', new TypeError('failed to fetch')], ['starting', refused(503, 'unavailable', 'Away')], ['broken', refused(500, 'internal', 'Bug')],
+  ])('waits at the start for a server that is %s, and signs nobody out', async (_, answer) => {
+    localStorage.setItem('purser.signed-in', '1');
+    const table = serve({ [REFRESH]: answer });
+    const started = api.startSession();
+    await vi.waitFor(() => expect(api.getSession()).toEqual({ status: 'starting', away: true }), 60_000);
+    expect(localStorage.getItem('purser.signed-in')).toBe('1');
+    table.answers[REFRESH] = { body: tokens };
+    api.retrySession();
+    await started;
+    expect(api.getSession()).toMatchObject({ status: 'signed-in', user: tokens.user });
+  });
+
+  it('is over at the start only by the server’s word', async () => {
+    localStorage.setItem('purser.signed-in', '1');
+    serve({ [REFRESH]: refused(401, 'unauthorized', 'Over') });
+    await api.startSession();
+    expect(api.getSession()).toEqual({ status: 'signed-out', reason: 'ended' });
   });
 
   it('signs out here even if the server is away', async () => {

@@ -18,6 +18,7 @@ export {
 export {
   keepPreviousData, QueryClient, QueryClientProvider, useInfiniteQuery, useMutation, useQuery, useQueryClient,
 } from '@tanstack/react-query';
+export type { Query } from '@tanstack/react-query';
 export { theme } from './theme';
 export { makeQueryClient } from './query';
 export { formatDateTime, formatMoney, formatNumber, formatRelative, minorDigits, parseMoney } from './format';
@@ -28,6 +29,7 @@ export { OrderStatusBadge, ORDER_STATUS_LABELS, PaymentStatusBadge, StatusBadge 
 export { ConfirmButton } from './confirm';
 export { applyProblem } from './problem-form';
 export { LoadMore } from './load-more';
+export { lazyPage } from './lazy-page';
 export { ProductArt } from './product-art';
 export { RelativeTime } from './relative-time';
 export { Logo } from './logo';
