@@ -25,9 +25,10 @@ export function buildDocs() {
   const kitStyle = put('swagger-ui.css', withoutSourceMap(fs.readFileSync(path.join(kit, 'swagger-ui.css'), 'utf8')));
   const source = new URL('../docs/', import.meta.url);
   const style = put('docs.css', fs.readFileSync(new URL('docs.css', source), 'utf8'));
+  const scheme = put('scheme.js', fs.readFileSync(new URL('scheme.js', source), 'utf8'));
   const start = put('docs.js', fs.readFileSync(new URL('docs.js', source), 'utf8').replace('OPENAPI_ADDRESS', openapi));
   const page = fs.readFileSync(new URL('index.html', source), 'utf8');
-  const links = `<link rel="stylesheet" href="${kitStyle}" />\n    <link rel="stylesheet" href="${style}" />`;
+  const links = `<link rel="stylesheet" href="${kitStyle}" />\n    <link rel="stylesheet" href="${style}" />\n    <script src="${scheme}"></script>`;
   const scripts = `<script src="${bundle}"></script>\n    <script src="${start}"></script>`;
   fs.writeFileSync(path.join(folder, 'index.html'), page.replace('<!-- styles -->', links).replace('<!-- scripts -->', scripts));
 }
