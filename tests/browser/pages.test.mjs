@@ -141,7 +141,23 @@ test('the reference is rendered here, with nothing from elsewhere, and can be re
     }
 });
 
-test('everything by keyboard: skip link, form, menu', options, async () => {
+/** Presses a key until what has the focus is called so. */
+async function go_to(page, name, key = 'Tab') {
+    for (let presses = 0; presses < 100; presses += 1) {
+        await page.keyboard.press(key);
+        const focused = await page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? '');
+        if (name.test(focused)) return;
+    }
+    assert.fail(`${key} does not lead to ${name}`);
+}
+
+/** After a move within the page: the focus is where the new page begins. */
+async function arrived(page, heading) {
+    await page.getByRole('heading', { name: heading }).first().waitFor();
+    await page.waitForFunction(() => document.activeElement?.id === 'content');
+}
+
+test('everything by keyboard: form, skip link, menu, an order', options, async () => {
     const one = await visitor(browser, shop);
     const { page } = one;
     await page.goto('/sign-in');
@@ -160,6 +176,19 @@ test('everything by keyboard: skip link, form, menu', options, async () => {
     await page.getByRole('menuitem', { name: 'Account' }).waitFor();
     await page.keyboard.press('Escape');
     await page.getByRole('menuitem', { name: 'Account' }).waitFor({ state: 'hidden' });
+    await page.getByRole('button', { name: /^Add Stoneware mug/ }).first().waitFor();
+    await go_to(page, /^Add Stoneware mug/);
+    await page.keyboard.press('Enter');
+    await page.getByRole('link', { name: /^Basket, 1 item/ }).waitFor();
+    await go_to(page, /^Basket, 1 item/, 'Shift+Tab');
+    await page.keyboard.press('Enter');
+    await arrived(page, 'Basket');
+    await go_to(page, /^Go to checkout/);
+    await page.keyboard.press('Enter');
+    await arrived(page, 'Checkout');
+    await go_to(page, /^Pay /);
+    await page.keyboard.press('Enter');
+    await page.getByText('Order status: Paid').waitFor({ state: 'attached' });
     await leave(one);
 });
 
