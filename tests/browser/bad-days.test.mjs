@@ -5,7 +5,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { launch, missing, web_folder } from '../support/browser.mjs';
-import { admin, all_pages, product } from '../support/shop.mjs';
+import { deploy, functions_run, notified } from '../support/functions.mjs';
+import { admin, all_pages, product, register } from '../support/shop.mjs';
+import { until } from '../support/wait.mjs';
 import { by_api, leave, order_id, sign_in, sign_up, status, to_checkout, visitor, web_system } from '../support/web-shop.mjs';
 
 const options = { skip: missing };
@@ -215,4 +217,31 @@ test('files of a deployment that is gone: the page takes the new ones and is not
     await desk.page.getByText('This device').waitFor();
     assert.equal(await desk.page.evaluate(() => globalThis.same_page), true, 'the page was loaded anew');
     await leave(desk);
+});
+
+const no_own_system = missing || (!functions_run && 'purser-function-host is not built') || (process.env.PURSER_BASE_URL && 'settings of its own');
+
+test('what could not be handled is read and sent again', { skip: no_own_system }, async () => {
+    const other = await web_system({ PURSER_RETRY_BASE: '10ms', PURSER_RETRY_LIMIT: '3' });
+    try {
+        const chief = await admin(other);
+        const ada = await register(other);
+        const { sku } = await product(chief);
+        const name = await deploy(chief, 'function handler() { throw new Error("out of paper"); }', { triggers: ['purser.order.paid'] });
+        const { id } = await ada.paid_order([{ sku, quantity: 1 }]);
+        await until('there is a dead letter', async () => (await chief.get('/operations/dead-letters')).body.data.length === 1);
+        const source = 'const handler = (data) => ({ title: "Receipt", body: data.order_id });';
+        assert.equal((await chief.put(`/functions/${name}`, { source })).status, 200);
+        const desk = await visitor(browser, other);
+        await sign_in(desk, chief.email, chief.password, '/operations/dead-letters');
+        await desk.page.getByText(/out of paper/).first().waitFor();
+        await desk.page.getByRole('button', { name: 'Show the message' }).click();
+        await desk.page.getByText(id).first().waitFor();
+        await desk.page.getByRole('button', { name: 'Send again' }).click();
+        await desk.page.getByText('Nothing is stuck').waitFor();
+        assert.equal((await notified(ada, `function.${name}`))[0].body, id);
+        await leave(desk);
+    } finally {
+        await other.stop();
+    }
 });
