@@ -67,7 +67,9 @@ describe('the bell', () => {
     draw(<HeaderItem />);
     hear({ type: 'notification', notification: notification({ id: 'x', title: 'Shipped!' }) });
     expect(await screen.findByText('Shipped!')).toBeTruthy();
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now()); // a wave even where each event takes seconds
     for (let n = 0; n < 8; n += 1) hear({ type: 'notification', notification: notification({ id: `w${n}`, seq: n + 2, title: `Wave ${n}` }) });
+    clock.mockRestore();
     expect(await screen.findByText('More is happening')).toBeTruthy();
     expect(screen.queryByText('Wave 7')).toBeNull();
   });
