@@ -181,6 +181,7 @@ static void on_rebalance(rd_kafka_t *kafka, rd_kafka_resp_err_t what, rd_kafka_t
     consumer->generation++;
     if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         rd_kafka_assign(kafka, partitions);
+        rd_kafka_resume_partitions(kafka, partitions); /* what rested when it was taken away would rest for ever */
         return;
     }
     rd_kafka_commit(kafka, NULL, 0); /* what was handled and stored, before others take over */
