@@ -38,7 +38,7 @@ test(`${KILLS} kills under a stream of orders lose nothing and do nothing twice`
     for (const buyer of buyers) buyer.stopped = true;
     await Promise.all(streams.slice(0, BUYERS));
 
-    await until('every order is settled', () => all_settled(buyers), { seconds: 120, every_ms: 500 });
+    await until('every order is settled', () => all_settled(buyers), { seconds: 180, every_ms: 2000 });
     await check_orders(buyers);
     await check_charges(buyers, sandbox);
     await check_books(boss, buyers, skus);

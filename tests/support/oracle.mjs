@@ -107,8 +107,8 @@ export async function all_settled(buyers) {
 const timed_out = (payments, order) => payments.filter((p) => p.order_id === order.id).every((p) => p.status === 'failed' && p.failure_code === 'timeout');
 
 /**
- * Each acknowledged order is there with its total and a status that fits, and no other order is. `silent`: engines stood still or the machine did, for longer
- * than a provider is waited for, so a charge may have timed out before the provider had it.
+ * Each acknowledged order is there with its total and a status that fits, and no other order is. `silent`: engines stood still or the machine
+ * did, for longer than a provider is waited for, so a charge may have timed out before the provider had it.
  */
 export async function check_orders(buyers, { silent = false } = {}) {
     for (const { log, orders, payments } of buyers) {
@@ -166,7 +166,7 @@ export async function check_notifications(buyers) {
             const rows = await all_pages(buyer.person, '/notifications?after=0');
             const facts = new Set(rows.map((n) => `${n.type} ${n.data?.order_id}`));
             return wanted.every((fact) => facts.has(fact)) && rows;
-        }, { every_ms: 500 });
+        }, { seconds: 180, every_ms: 3000 }); // a look is many pages, and people's limits are on
         const rows = buyer.history;
         assert.deepEqual(rows.map((n) => n.seq), rows.map((_, at) => at + 1));
         const facts = rows.filter((n) => n.type.startsWith('order.')).map((n) => `${n.type} ${n.data.order_id}`);
