@@ -9,8 +9,9 @@
 #include "engines/cache.h"
 #include "http/message.h"
 
-/* On a fiber of worker 0; starts the fiber that keeps keys and revocations fresh. */
-FIBER_FN int authenticate_start(struct cache *cache, struct err *err);
+/* On a fiber of worker 0; starts what keeps keys and revocations fresh. `ended` (NULL: nobody) is called on worker 0 for each ended session as
+ * it becomes known. 0 or negative. */
+FIBER_FN int authenticate_start(struct cache *cache, void (*ended)(const char *session_id), struct err *err);
 void authenticate_stop(void);
 /* Whether it has had the keys of access tokens. Any thread. */
 bool authenticate_has_keys(void);
@@ -30,9 +31,5 @@ bool authenticate_known(struct http_request *request, struct text token);
 FIBER_FN enum authenticate_result authenticate_verify(struct http_request *request, struct text token, const char **ret_why);
 /* A session that ended in an answer that passed here: refused from now on, before the news of it has gone around. */
 void authenticate_session_over(const char *session_id);
-/* Whether the session has been ended (and is known here to have been). */
-bool authenticate_is_revoked(const char *session_id);
-/* One listener, called on worker 0 for each ended session as it becomes known. */
-void authenticate_on_revoked(void (*ended)(const char *session_id));
 
 #endif

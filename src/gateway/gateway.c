@@ -231,7 +231,6 @@ static FIBER_FN int start(struct cache *cache, struct err *err)
     limits_load();
     recent = recent_get(RECENT_SERVICE, "gateway");
     operations_set_source(own_numbers);
-    authenticate_on_revoked(sockets_end_session);
     own = router_new(gateway_routes, NULL);
     if (!own)
         return err_set(err, -ENOMEM, "out of memory");
@@ -239,7 +238,7 @@ static FIBER_FN int start(struct cache *cache, struct err *err)
     if (!error)
         error = web_app_start(err);
     if (!error)
-        error = authenticate_start(cache, err);
+        error = authenticate_start(cache, sockets_end_session, err);
     if (!error)
         error = settle_start(cache, err);
     if (!error)
