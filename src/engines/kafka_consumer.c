@@ -4,7 +4,8 @@
  * Where a handler fails, its records are kept and given again after a pause, while the partitions rest and polling goes on, or the group
  * would take the member for dead.
  */
-#include "engines/kafka.h"
+#include "engines/kafka_batch.h"
+#include "engines/kafka_lags.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -18,19 +19,6 @@
 
 #define POLL_MS 100
 #define GATHER_MS 2
-#define LAG_WAIT_MS 1500
-#define COMMITTED_WAIT_MS 1000
-
-struct batch {
-    rd_kafka_message_t **messages;
-    struct stream_record *records;
-    char **texts; /* three a record: key, id, traceparent; NUL-terminated copies */
-    unsigned count;
-};
-
-struct lag {
-    int64_t lag, end;
-};
 
 struct kafka_consumer {
     char *brokers;
@@ -40,7 +28,8 @@ struct kafka_consumer {
     unsigned topic_count;
     pthread_t thread;
     rd_kafka_t *kafka;
-    struct batch batch;
+    struct kafka_batch batch;
+    struct kafka_lags lags;
     unsigned generation; /* counts rebalances; the thread's alone */
     pthread_mutex_t lock;
     pthread_cond_t answered;
@@ -49,12 +38,6 @@ struct kafka_consumer {
     _Atomic bool stopping, thread_ended;
     struct wakeup arrived, ended;
     bool fiber_ended;
-    struct worker *worker;
-    /* lags, under the lock */
-    bool lags_wanted;
-    int lags_result;
-    struct lag lags[STREAM_TOPICS_MAX];
-    struct wakeup *lags_asker;
 };
 
 /* ---- the fiber ---- */
@@ -102,75 +85,6 @@ static FIBER_FN void consumer_fiber(void *arg)
     }
     consumer->fiber_ended = true;
     wakeup_ring(&consumer->ended);
-}
-
-/* ---- batches ---- */
-
-static char *copy(const void *at, size_t size)
-{
-    char *text = malloc(size + 1);
-    if (!text)
-        return NULL;
-    if (size)
-        memcpy(text, at, size);
-    text[size] = '\0';
-    return text;
-}
-
-static char *header_copy(const rd_kafka_message_t *message, const char *name)
-{
-    rd_kafka_headers_t *headers;
-    const void *value;
-    size_t size;
-    if (rd_kafka_message_headers(message, &headers) || rd_kafka_header_get_last(headers, name, &value, &size))
-        return NULL;
-    return copy(value, size);
-}
-
-/* At the end of the batch, which owns the message from here on. */
-static void keep(struct batch *batch, rd_kafka_message_t *message)
-{
-    unsigned i = batch->count++;
-    char **texts = &batch->texts[3 * i];
-    batch->messages[i] = message;
-    texts[0] = copy(message->key, message->key_len);
-    texts[1] = header_copy(message, "id");
-    texts[2] = header_copy(message, "traceparent");
-    batch->records[i] = (struct stream_record){
-        .topic = rd_kafka_topic_name(message->rkt),
-        .key = texts[0] ? texts[0] : "",
-        .id = texts[1] ? texts[1] : "",
-        .traceparent = texts[2],
-        .value = {message->payload, message->len},
-        .partition = message->partition,
-        .offset = message->offset,
-    };
-}
-
-static void drop_batch(struct batch *batch)
-{
-    for (unsigned i = 0; i < batch->count; i++) {
-        rd_kafka_message_destroy(batch->messages[i]);
-        for (unsigned k = 0; k < 3; k++)
-            free(batch->texts[3 * i + k]);
-    }
-    batch->count = 0;
-}
-
-static bool batch_init(struct batch *batch, unsigned max)
-{
-    batch->messages = calloc(max, sizeof *batch->messages);
-    batch->records = calloc(max, sizeof *batch->records);
-    batch->texts = calloc(3 * (size_t)max, sizeof *batch->texts);
-    return batch->messages && batch->records && batch->texts;
-}
-
-static void batch_fini(struct batch *batch)
-{
-    drop_batch(batch);
-    free(batch->messages);
-    free(batch->records);
-    free(batch->texts);
 }
 
 /* ---- the thread ---- */
@@ -225,12 +139,12 @@ static rd_kafka_t *make(struct kafka_consumer *consumer)
 /* Up to batch_max records, waiting for the first; true when there are some. A rebalance in between empties it: those are not ours now. */
 static bool gather(struct kafka_consumer *consumer)
 {
-    struct batch *batch = &consumer->batch;
+    struct kafka_batch *batch = &consumer->batch;
     unsigned generation = consumer->generation;
     while (batch->count < consumer->wanted.batch_max) {
         rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->kafka, batch->count ? GATHER_MS : POLL_MS);
         if (generation != consumer->generation) {
-            drop_batch(batch);
+            kafka_batch_clear(batch);
             generation = consumer->generation;
         }
         if (!message)
@@ -239,7 +153,7 @@ static bool gather(struct kafka_consumer *consumer)
             rd_kafka_message_destroy(message);
             break;
         }
-        keep(batch, message);
+        kafka_batch_add(batch, message);
     }
     return batch->count > 0;
 }
@@ -262,17 +176,10 @@ static int handle_on_fiber(struct kafka_consumer *consumer)
 
 static void commit_batch(struct kafka_consumer *consumer)
 {
-    struct batch *batch = &consumer->batch;
-    rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new((int)batch->count);
-    for (unsigned i = 0; i < batch->count; i++) {
-        rd_kafka_topic_partition_t *at = rd_kafka_topic_partition_list_find(offsets, batch->records[i].topic, batch->records[i].partition);
-        if (!at)
-            at = rd_kafka_topic_partition_list_add(offsets, batch->records[i].topic, batch->records[i].partition);
-        at->offset = batch->records[i].offset + 1;
-    }
-    rd_kafka_offsets_store(consumer->kafka, offsets);
-    rd_kafka_commit(consumer->kafka, offsets, 1);
-    rd_kafka_topic_partition_list_destroy(offsets);
+    rd_kafka_topic_partition_list_t *positions = kafka_batch_positions(&consumer->batch);
+    rd_kafka_offsets_store(consumer->kafka, positions);
+    rd_kafka_commit(consumer->kafka, positions, 1);
+    rd_kafka_topic_partition_list_destroy(positions);
 }
 
 static void rest(struct kafka_consumer *consumer, bool resting)
@@ -297,9 +204,9 @@ static bool wait_to_repeat(struct kafka_consumer *consumer, unsigned generation)
     while (!consumer->stopping && generation == consumer->generation && clock_mono_ms() < until) {
         rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->kafka, 50);
         if (generation != consumer->generation)
-            drop_batch(&consumer->batch);
+            kafka_batch_clear(&consumer->batch);
         if (message && !message->err && generation != consumer->generation)
-            keep(&consumer->batch, message);
+            kafka_batch_add(&consumer->batch, message);
         else if (message)
             rd_kafka_message_destroy(message);
     }
@@ -324,97 +231,7 @@ static void handle_until_done(struct kafka_consumer *consumer)
     if (resting)
         rest(consumer, false);
     if (generation == consumer->generation)
-        drop_batch(&consumer->batch);
-}
-
-/* ---- lags ---- */
-
-/* Those of which nothing is committed were not read from where they begin. */
-static int begin_uncommitted(struct kafka_consumer *consumer, rd_kafka_topic_partition_list_t *committed)
-{
-    rd_kafka_topic_partition_list_t *begins = rd_kafka_topic_partition_list_new(STREAM_PARTITIONS);
-    for (int i = 0; i < committed->cnt; i++)
-        if (committed->elems[i].offset < 0)
-            rd_kafka_topic_partition_list_add(begins, committed->elems[i].topic, committed->elems[i].partition);
-    int result = begins->cnt ? kafka_offsets(consumer->producer, begins, RD_KAFKA_OFFSET_BEGINNING) : 0;
-    for (int i = 0; i < begins->cnt && !result; i++)
-        rd_kafka_topic_partition_list_set_offset(committed, begins->elems[i].topic, begins->elems[i].partition, begins->elems[i].offset);
-    rd_kafka_topic_partition_list_destroy(begins);
-    return result;
-}
-
-static void add_lags(struct kafka_consumer *consumer, const rd_kafka_topic_partition_list_t *committed,
-                     const rd_kafka_topic_partition_list_t *ends, struct lag *lags)
-{
-    for (int i = 0; i < committed->cnt; i++)
-        for (unsigned k = 0; k < consumer->topic_count; k++)
-            if (strcmp(consumer->topics[k], committed->elems[i].topic) == 0) {
-                lags[k].end += ends->elems[i].offset;
-                lags[k].lag += ends->elems[i].offset - committed->elems[i].offset;
-            }
-}
-
-/* Two or three questions for all partitions together, with a time of their own each. */
-static int compute_lags(struct kafka_consumer *consumer, struct lag *lags)
-{
-    rd_kafka_topic_partition_list_t *committed = rd_kafka_topic_partition_list_new(STREAM_PARTITIONS);
-    for (unsigned i = 0; i < consumer->topic_count; i++)
-        rd_kafka_topic_partition_list_add_range(committed, consumer->topics[i], 0, STREAM_PARTITIONS - 1);
-    rd_kafka_topic_partition_list_t *ends = rd_kafka_topic_partition_list_copy(committed);
-    int result = rd_kafka_committed(consumer->kafka, committed, COMMITTED_WAIT_MS) ? -EAGAIN : 0;
-    if (!result)
-        result = begin_uncommitted(consumer, committed);
-    if (!result) /* last, so that no lag is below zero */
-        result = kafka_offsets(consumer->producer, ends, RD_KAFKA_OFFSET_END);
-    if (!result)
-        add_lags(consumer, committed, ends, lags);
-    rd_kafka_topic_partition_list_destroy(ends);
-    rd_kafka_topic_partition_list_destroy(committed);
-    return result;
-}
-
-static void answer_lags(struct kafka_consumer *consumer, bool ending)
-{
-    pthread_mutex_lock(&consumer->lock);
-    bool wanted = consumer->lags_wanted;
-    pthread_mutex_unlock(&consumer->lock);
-    if (!wanted)
-        return;
-    struct lag lags[STREAM_TOPICS_MAX] = {0};
-    int result = ending ? -EAGAIN : compute_lags(consumer, lags);
-    pthread_mutex_lock(&consumer->lock);
-    consumer->lags_wanted = false;
-    consumer->lags_result = result;
-    memcpy(consumer->lags, lags, sizeof lags);
-    struct wakeup *asker = consumer->lags_asker;
-    consumer->lags_asker = NULL;
-    if (asker)
-        wakeup_ring(asker);
-    pthread_mutex_unlock(&consumer->lock);
-}
-
-FIBER_FN int kafka_consumer_lags(struct kafka_consumer *consumer, struct arena *arena, json_t *list)
-{
-    struct wakeup asked = {0};
-    pthread_mutex_lock(&consumer->lock);
-    bool free_now = !consumer->lags_wanted && !consumer->stopping;
-    if (free_now) {
-        consumer->lags_wanted = true;
-        consumer->lags_asker = &asked;
-    }
-    pthread_mutex_unlock(&consumer->lock);
-    if (!free_now)
-        return -EAGAIN;
-    int waited = wakeup_wait(&asked, clock_mono_ms() + LAG_WAIT_MS);
-    pthread_mutex_lock(&consumer->lock);
-    if (consumer->lags_asker == &asked)
-        consumer->lags_asker = NULL; /* whoever answers has nobody to wake */
-    int result = waited ? -EAGAIN : consumer->lags_result;
-    pthread_mutex_unlock(&consumer->lock);
-    for (unsigned i = 0; !result && i < consumer->topic_count; i++)
-        json_add(list, json_make(arena, "{s:s, s:s, s:I, s:I}", "topic", consumer->topics[i], "group", consumer->wanted.group, "lag",
-                                          (json_int_t)consumer->lags[i].lag, "end", (json_int_t)consumer->lags[i].end));
-    return result;
+        kafka_batch_clear(&consumer->batch);
 }
 
 /* ---- life ---- */
@@ -426,7 +243,7 @@ static void *consumer_main(void *arg)
     while (consumer->kafka && !consumer->stopping) {
         if (gather(consumer))
             handle_until_done(consumer);
-        answer_lags(consumer, false);
+        kafka_lags_answer(&consumer->lags, consumer->kafka);
     }
     if (consumer->kafka) {
         rd_kafka_commit(consumer->kafka, NULL, 0);
@@ -434,7 +251,7 @@ static void *consumer_main(void *arg)
         rd_kafka_destroy(consumer->kafka);
     }
     consumer->thread_ended = true;
-    answer_lags(consumer, true);
+    kafka_lags_close(&consumer->lags);
     wakeup_ring(&consumer->arrived);
     return NULL;
 }
@@ -450,9 +267,12 @@ struct kafka_consumer *kafka_consumer_new(const char *brokers, struct kafka_prod
     consumer->wanted.group = strdup(wanted->group);
     for (unsigned i = 0; wanted->topics[i] && i < STREAM_TOPICS_MAX; i++)
         consumer->topics[consumer->topic_count++] = strdup(wanted->topics[i]);
+    consumer->lags = (struct kafka_lags){
+        .producer = producer, .group = consumer->wanted.group, .topics = consumer->topics, .topic_count = consumer->topic_count};
+    kafka_lags_init(&consumer->lags);
     pthread_mutex_init(&consumer->lock, NULL);
     pthread_cond_init(&consumer->answered, NULL);
-    bool made = consumer->brokers && consumer->wanted.group && batch_init(&consumer->batch, wanted->batch_max);
+    bool made = consumer->brokers && consumer->wanted.group && kafka_batch_init(&consumer->batch, wanted->batch_max);
     for (unsigned i = 0; i < consumer->topic_count; i++)
         made &= consumer->topics[i] != NULL;
     if (made && pthread_create(&consumer->thread, NULL, consumer_main, consumer) == 0 &&
@@ -469,14 +289,20 @@ FIBER_FN void kafka_consumer_stop(struct kafka_consumer *consumer)
         wakeup_wait_uninterrupted(&consumer->ended);
 }
 
+FIBER_FN int kafka_consumer_lags(struct kafka_consumer *consumer, struct arena *arena, json_t *list)
+{
+    return consumer->stopping ? -EAGAIN : kafka_lags_ask(&consumer->lags, arena, list);
+}
+
 void kafka_consumer_free(struct kafka_consumer *consumer)
 {
     pthread_join(consumer->thread, NULL);
-    batch_fini(&consumer->batch);
+    kafka_batch_fini(&consumer->batch);
     for (unsigned i = 0; i < consumer->topic_count; i++)
         free((char *)(uintptr_t)consumer->topics[i]);
     free((char *)(uintptr_t)consumer->wanted.group);
     free(consumer->brokers);
+    kafka_lags_fini(&consumer->lags);
     pthread_mutex_destroy(&consumer->lock);
     pthread_cond_destroy(&consumer->answered);
     free(consumer);
