@@ -28,9 +28,6 @@ enum http_call_progress {
 FIBER_FN int http_client_call(const struct http_call *call, struct http_response *ret_response,
                               enum http_call_progress *ret_progress);
 
-/* Opens a connection, sends an upgrade request and, on 101, hands over the raw connection. Used by the gateway's pass-through. */
-struct http_tunnel;
-
 /* Resolves a name on a thread; ret_addresses gets up to `room` numeric "ip:port" texts in the fiber's arena. Count or negative. */
 FIBER_FN int http_resolve(const char *host, int port, const char **ret_addresses, unsigned room);
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "http/client_connection.h"
+#include "http/client_request.h"
 #include "http/parser.h"
 #include "http/problem.h"
 #include "http/upgrade.h"
