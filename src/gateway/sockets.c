@@ -8,6 +8,7 @@
 #include "base/metrics.h"
 #include "http/problem.h"
 #include "http/websocket.h"
+#include "http/ws_tunnel.h"
 #include "runtime/worker.h"
 #include "service/internal.h"
 #include "service/upstream.h"

@@ -39,13 +39,4 @@ size_t websocket_queued(const struct websocket *socket);
 /* Sends a close frame and ends the connection when the other side has answered or after 5 s. */
 void websocket_close(struct websocket *socket, int code, const char *reason);
 
-/* For the gateway: joins the client's connection with one to `address` (upgrade request made from `request` with `extra`
- * headers), frame boundary by frame boundary. Answers with the upstream's refusal where it refuses. The returned handle takes
- * websocket_close-like orders: tunnel_close puts a close frame of our own to both sides at the next frame boundary. */
-struct ws_tunnel;
-FIBER_FN int ws_tunnel_open(struct http_request *request, struct http_response *response, const char *address,
-                            const struct http_headers *extra, void (*closed)(void *context), void *context,
-                            struct ws_tunnel **ret_tunnel);
-void ws_tunnel_close(struct ws_tunnel *tunnel, int code, const char *reason);
-
 #endif

@@ -4,48 +4,15 @@
  * other takes it. A service that goes without a close is told to the client as 1012, come back.
  */
 #include "base/clock.h"
-#include "base/memory.h"
-#include "http/client_connection.h"
-#include "http/client_request.h"
-#include "http/parser.h"
-#include "http/problem.h"
-#include "http/upgrade.h"
 #include "http/websocket.h"
-#include "http/ws_frames.h"
-#include "http/ws_handshake.h"
+#include "http/ws_tunnel_parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CLOSE_MS 5000
-#define OPEN_MS 10000
 #define QUEUE_MAX (64 * 1024)
-#define REFUSAL_MAX (64 * 1024)
-
-/* One direction. */
-struct way {
-    struct ws_frames frames;
-    struct tcp *to; /* NULL once it is gone */
-    bool mask;   /* our close goes to a service, masked */
-    bool cut;    /* our close is in; nothing follows */
-    bool closed; /* the sender's own close frame went by */
-};
-
-struct ws_tunnel {
-    struct tcp service;
-    struct tcp *client; /* NULL until joined, and once it is gone */
-    uv_connect_t connect;
-    struct fiber *fiber; /* that opens it; NULL once joined */
-    struct buffer in;    /* the service's answer to the upgrade */
-    size_t scanned;
-    bool connected, failed, joined;
-    struct way to_client, to_service;
-    int code; /* of our close; 0: none ordered */
-    char reason[124];
-    bool service_gone, client_gone;
-    void (*closed)(void *context);
-    void *context;
-};
 
 static struct ws_tunnel *tunnel_of(struct tcp *tcp)
 {
@@ -124,7 +91,7 @@ void ws_tunnel_close(struct ws_tunnel *tunnel, int code, const char *reason)
 
 /* ---- the service's side ---- */
 
-static void wake(struct ws_tunnel *tunnel)
+void ws_tunnel_wake(struct ws_tunnel *tunnel)
 {
     if (tunnel->fiber)
         fiber_wake(tunnel->fiber);
@@ -135,8 +102,8 @@ static void on_service_read(struct tcp *tcp, struct text bytes)
     struct ws_tunnel *tunnel = tunnel_of(tcp);
     if (!tunnel->joined) {
         buffer_add(&tunnel->in, bytes.at, bytes.size);
-        tunnel->failed |= tunnel->in.failed || tunnel->in.size > HTTP_HEAD_MAX + REFUSAL_MAX;
-        wake(tunnel);
+        tunnel->failed |= tunnel->in.failed || tunnel->in.size > WS_TUNNEL_ANSWER_MAX;
+        ws_tunnel_wake(tunnel);
         return;
     }
     if (!pass(tunnel, &tunnel->to_client, bytes))
@@ -161,7 +128,7 @@ static void on_service_ended(struct tcp *tcp, int error)
     struct ws_tunnel *tunnel = tunnel_of(tcp);
     (void)error;
     tunnel->failed = true;
-    wake(tunnel);
+    ws_tunnel_wake(tunnel);
     tcp_close(tcp);
     if (tunnel->client)
         service_left(tunnel);
@@ -179,7 +146,7 @@ static void on_service_due(struct tcp *tcp)
     tcp_close(tcp);
 }
 
-static void maybe_free(struct ws_tunnel *tunnel)
+void ws_tunnel_maybe_free(struct ws_tunnel *tunnel)
 {
     if (!tunnel->service_gone || !tunnel->client_gone)
         return;
@@ -194,11 +161,11 @@ static void on_service_closed(struct tcp *tcp)
     struct ws_tunnel *tunnel = tunnel_of(tcp);
     tunnel->service_gone = true;
     tunnel->failed = true;
-    wake(tunnel);
-    maybe_free(tunnel);
+    ws_tunnel_wake(tunnel);
+    ws_tunnel_maybe_free(tunnel);
 }
 
-static const struct tcp_events service_events = {
+const struct tcp_events ws_tunnel_service_events = {
     .read = on_service_read, .ended = on_service_ended, .written = on_service_written, .due = on_service_due, .closed = on_service_closed};
 
 /* ---- the client's side ---- */
@@ -249,184 +216,25 @@ static void on_client_closed(void *context)
     tunnel->client = tunnel->to_client.to = NULL;
     if (!tunnel->service.closing && !tunnel->service.ending)
         end(&tunnel->service);
-    maybe_free(tunnel);
+    ws_tunnel_maybe_free(tunnel);
 }
 
 static const struct http_upgrade_events client_events = {.read = on_client_read, .ended = on_client_ended, .written = on_client_written,
                                                          .due = on_client_due, .drain = on_client_drain, .closed = on_client_closed};
 
-/* ---- opening ---- */
+/* ---- joining ---- */
 
-static void on_connected(uv_connect_t *connect, int status)
+void ws_tunnel_join(struct ws_tunnel *tunnel, struct http_upgrade *upgrade, struct text rest)
 {
-    struct ws_tunnel *tunnel = connect->data;
-    tunnel->connected = status == 0;
-    tunnel->failed |= status != 0;
-    wake(tunnel);
-}
-
-/* Held by the opening fiber; nothing is left of the tunnel if it does not come about. */
-static void abandon(void *arg)
-{
-    struct ws_tunnel **held = arg, *tunnel = *held;
-    *held = NULL;
-    if (!tunnel)
-        return;
-    tunnel->fiber = NULL;
-    tunnel->closed = NULL;
-    tunnel->client_gone = true;
-    if (tunnel->service_gone)
-        maybe_free(tunnel);
-    else
-        tcp_close(&tunnel->service);
-}
-
-static FIBER_FN struct ws_tunnel *tunnel_new(struct ws_tunnel **ret_held)
-{
-    struct ws_tunnel *tunnel = memory_get_zeroed(sizeof *tunnel);
-    if (!tunnel || tcp_init(&tunnel->service, &service_events)) {
-        free(tunnel);
-        memory_short();
-    }
-    tunnel->fiber = fiber_self();
-    tunnel->connect.data = tunnel;
-    *ret_held = tunnel;
-    return tunnel;
-}
-
-/* The sub-protocols that the client offers, without those that carry a token. */
-static const char *offered_protocols(struct http_request *request)
-{
-    struct text list = http_header(&request->headers, "Sec-WebSocket-Protocol"), part;
-    const char *kept = NULL;
-    while (text_split(&list, ',', &part)) {
-        part = text_trim(part);
-        if (!text_starts(part, text_of("bearer.")))
-            kept = kept ? arena_printf(request->arena, "%s, %.*s", kept, (int)part.size, part.at)
-                        : arena_printf(request->arena, "%.*s", (int)part.size, part.at);
-    }
-    return kept;
-}
-
-static int send_upgrade(struct ws_tunnel *tunnel, struct http_request *request, const char *address, const struct http_headers *extra)
-{
-    struct arena *arena = request->arena;
-    struct text key = http_header(&request->headers, "Sec-WebSocket-Key");
-    struct http_call call = {.address = address, .method = "GET", .target = arena_copy(arena, request->target.at, request->target.size)};
-    const char *protocols = offered_protocols(request);
-    for (unsigned i = 0; i < extra->count; i++)
-        http_header_add(arena, &call.headers, arena_copy(arena, extra->list[i].name.at, extra->list[i].name.size),
-                        arena_copy(arena, extra->list[i].value.at, extra->list[i].value.size));
-    http_header_add(arena, &call.headers, "Connection", "Upgrade");
-    http_header_add(arena, &call.headers, "Upgrade", "websocket");
-    http_header_add(arena, &call.headers, "Sec-WebSocket-Version", "13");
-    http_header_add(arena, &call.headers, "Sec-WebSocket-Key", arena_copy(arena, key.at, key.size));
-    if (protocols)
-        http_header_add(arena, &call.headers, "Sec-WebSocket-Protocol", protocols);
-    struct buffer out = {0};
-    http_request_print(&call, &out);
-    int error = out.failed ? -ENOMEM : tcp_write(&tunnel->service, (struct text){out.at, out.size}, (struct text){0});
-    buffer_fini(&out);
-    return error;
-}
-
-/* Waits for the head of the answer and, if it refuses, for its body. The size of the head, or negative. */
-static FIBER_FN long await_answer(struct ws_tunnel *tunnel, struct http_head *ret_head)
-{
-    for (;;) {
-        struct text in = {tunnel->in.at, tunnel->in.size};
-        long size = http_head_find(in, &tunnel->scanned);
-        if (size < 0 || (size > 0 && http_response_parse((struct text){in.at, (size_t)size}, false, ret_head)))
-            return -EPROTO;
-        if (size > 0 && (ret_head->status == 101 || in.size >= (size_t)size + ret_head->content_length))
-            return size;
-        tunnel->scanned = 0;
-        if (tunnel->failed)
-            return -ECONNRESET;
-        int error = fiber_wait();
-        if (error)
-            return error;
-    }
-}
-
-static FIBER_FN long ask(struct ws_tunnel *tunnel, struct http_request *request, const char *address, const struct http_headers *extra,
-                         struct http_head *ret_head)
-{
-    int error = tcp_connect(&tunnel->service, &tunnel->connect, address, on_connected);
-    while (!error && !tunnel->connected && !tunnel->failed)
-        error = fiber_wait();
-    if (error || tunnel->failed)
-        return error ? error : -ECONNREFUSED;
-    tcp_read(&tunnel->service, true);
-    error = send_upgrade(tunnel, request, address, extra);
-    return error ? error : await_answer(tunnel, ret_head);
-}
-
-static void pass_refusal(struct ws_tunnel *tunnel, const struct http_head *head, size_t head_size, struct http_response *response)
-{
-    struct arena *arena = response->arena;
-    response->status = head->status;
-    for (unsigned i = 0; i < head->count; i++)
-        http_header_set(arena, &response->headers, arena_copy(arena, head->headers[i].name.at, head->headers[i].name.size),
-                        arena_copy(arena, head->headers[i].value.at, head->headers[i].value.size));
-    response->body.size = (size_t)head->content_length;
-    response->body.at = arena_copy(arena, tunnel->in.at + head_size, response->body.size);
-}
-
-static void join(struct ws_tunnel *tunnel, struct http_request *request, struct http_response *response, const struct http_head *head,
-                 size_t head_size)
-{
-    struct http_headers headers = {(struct http_header *)head->headers, head->count, head->count};
-    struct text protocol = http_header(&headers, "Sec-WebSocket-Protocol");
-    struct buffer in = tunnel->in;
-    websocket_switch(request, protocol.at ? arena_copy(request->arena, protocol.at, protocol.size) : NULL);
     tunnel->fiber = NULL;
     tunnel->joined = true;
-    tunnel->client = request->upgrade->tcp;
+    tunnel->client = upgrade->tcp;
     tunnel->to_client.to = tunnel->client;
     tunnel->to_service.to = &tunnel->service;
     tunnel->to_service.mask = true;
-    tunnel->in = (struct buffer){0};
-    http_upgrade_take(request->upgrade, &client_events, tunnel);
+    http_upgrade_take(upgrade, &client_events, tunnel);
     tcp_set_due(tunnel->client, 0);
-    pass(tunnel, &tunnel->to_client, (struct text){in.at + head_size, in.size - head_size});
-    buffer_fini(&in);
+    pass(tunnel, &tunnel->to_client, rest);
     if (tunnel->failed) /* it ended right behind its 101, before there was a client to tell */
         service_left(tunnel);
-    response->upgraded = true;
-    response->status = 101;
-}
-
-FIBER_FN int ws_tunnel_open(struct http_request *request, struct http_response *response, const char *address,
-                            const struct http_headers *extra, void (*closed)(void *context), void *context,
-                            struct ws_tunnel **ret_tunnel)
-{
-    if (websocket_check(request, response))
-        return -EPROTO;
-    struct http_head *head = arena_alloc(request->arena, sizeof *head);
-    struct ws_tunnel **held = arena_alloc(request->arena, sizeof *held);
-    fiber_defer(abandon, held);
-    struct ws_tunnel *tunnel = tunnel_new(held);
-    int64_t former = fiber_narrow_deadline(OPEN_MS);
-    long size = ask(tunnel, request, address, extra, head);
-    fiber_set_deadline(former);
-    if (size < 0) {
-        if (size == -ETIMEDOUT)
-            problem(response, 504, "gateway-timeout", "The service did not answer in time.");
-        else
-            problem_unavailable(response, 1, "The service cannot be reached.");
-        abandon(held);
-        return (int)size;
-    }
-    if (head->status != 101) {
-        pass_refusal(tunnel, head, (size_t)size, response);
-        abandon(held);
-        return -EPROTO;
-    }
-    join(tunnel, request, response, head, (size_t)size);
-    tunnel->closed = closed;
-    tunnel->context = context;
-    *held = NULL;
-    *ret_tunnel = tunnel;
-    return 0;
 }

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "http/problem.h"
 #include "http/websocket.h"
+#include "http/ws_tunnel.h"
 #include "ws_client.h"
 
 #include <poll.h>
