@@ -6,7 +6,10 @@
  *   PURSER_FAULT=memory@f00    the first call of the kind at a place, which is the hash of the callers
  *   PURSER_FAULT_LOG=FILE      at the end, "kind count" and "kind@place" lines go there
  *
- * Built twice: FAULTS_MEMORY also replaces the heap's functions, which a sanitizer does not allow.
+ *   PURSER_FAULT=leak:1        nothing fails, but some memory is lost: whoever looks for leaks has to find it
+ *
+ * Built twice: FAULTS_MEMORY also replaces the heap's functions, which a sanitizer does not allow; its executables ask
+ * purser_fault_memory() (tests/faults/memory.c).
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -23,6 +26,9 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+/* How the sanitized executable asks whether a call for memory fails. */
+bool purser_fault_memory(const void *caller);
 
 enum kind { MEMORY, READ, WRITE, CONNECT, FILE_WRITE, SYNC, KINDS };
 
@@ -61,6 +67,12 @@ static int note_object(struct dl_phdr_info *info, size_t size, void *arg)
     return 0;
 }
 
+static void lose_memory(void)
+{
+    for (int i = 0; i < 16; i++) /* the address of one may stay in a register */
+        memset(malloc(100), 1, 100);
+}
+
 __attribute__((constructor)) static void begin(void)
 {
     const char *order = getenv("PURSER_FAULT");
@@ -73,6 +85,8 @@ __attribute__((constructor)) static void begin(void)
             fail_place[i] = strtoull(order + size + 1, NULL, 16);
         by_place |= fail_place[i] != 0;
     }
+    if (order && !strcmp(order, "leak:1"))
+        lose_memory();
     by_place |= getenv("PURSER_FAULT_LOG") != NULL;
     unsetenv("LD_PRELOAD"); /* the sanitizers start a program that names the places of a leak */
     ready = true;
@@ -215,6 +229,11 @@ int fsync(int fd)
 int fdatasync(int fd)
 {
     return file_fails(SYNC, CALLER, EIO) ? -1 : REAL(fdatasync)(fd);
+}
+
+bool purser_fault_memory(const void *caller)
+{
+    return fails(MEMORY, caller);
 }
 
 #ifdef FAULTS_MEMORY
