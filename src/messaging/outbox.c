@@ -346,7 +346,7 @@ static int read_backlog(struct transaction *tx, void *arg)
 int outbox_backlog(struct database *database, int64_t *ret_rows, int64_t *ret_oldest_ms)
 {
     struct rows rows;
-    int code = database_read(database, read_backlog, &rows);
+    int code = database_scan(database, read_backlog, &rows);
     if (code < 0)
         return code;
     int64_t age = rows_null(&rows, 0, 1) ? 0 : clock_wall_ms() - rows_integer(&rows, 0, 1);

@@ -10,6 +10,7 @@
 #include "http/problem.h"
 #include "runtime/signals.h"
 #include "runtime/worker.h"
+#include "service/backlog.h"
 #include "service/common_routes.h"
 #include "service/control.h"
 #include "service/health.h"
@@ -174,6 +175,7 @@ static FIBER_FN void clean_forever(void *unused)
 static FIBER_FN int start_doors(struct err *err)
 {
     if (strcmp(settings_text("admin_listen"), "off") != 0) {
+        backlog_start();
         struct http_server_options admin = {.name = "admin", .listen = settings_text("admin_listen"), .handler = health_admin_handler()};
         int error = http_server_start(&admin, &process.admin, err);
         if (error)
@@ -233,6 +235,7 @@ static FIBER_FN void stop_all(void)
         process.plan->front->stop();
     upstreams_stop();
     control_stop();
+    backlog_stop();
     if (process.queue)
         queue_stop(process.queue);
     if (process.stream)

@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import { system } from '../support/system.mjs';
 import { Person, admin, product, register } from '../support/shop.mjs';
 import { next_address, request } from '../support/client.mjs';
+import { outbox } from '../support/metrics.mjs';
 import { until } from '../support/wait.mjs';
 
 let shop;
@@ -103,6 +104,18 @@ test('metrics and health are on the admin address', { skip: Boolean(process.env.
     assert.match(metrics.headers['content-type'], /^text\/plain/);
     assert.match(metrics.text, /^# TYPE purser_\w+ (counter|gauge|histogram)$/m);
     assert.equal((await request(shop.admin_base, 'GET', '/health/ready', { unchecked: true })).status, 200);
+});
+
+test('outboxes say how much waits in them', { skip: Boolean(process.env.PURSER_BASE_URL) }, async () => {
+    const sku = (await product(boss)).sku;
+    await (await register(shop)).paid_order([{ sku, quantity: 1 }]);
+    for (const name of ['users', 'orders', 'payments']) {
+        await until(`nothing waits in the outbox of ${name}`, async () => {
+            const { rows, oldest_ms } = await outbox(shop.admin_base, name);
+            assert.ok(rows >= 0 && oldest_ms >= 0, `${rows} rows, ${oldest_ms} ms`);
+            return rows === 0 && oldest_ms === 0;
+        });
+    }
 });
 
 test('a request is one line in the log, with its id and without secrets', { skip: Boolean(process.env.PURSER_BASE_URL) }, async () => {
