@@ -97,10 +97,18 @@ static void read_lines(const char *path, struct lines *ret_lines)
     fclose(file);
 }
 
-static void watch(struct wire *wire, int action)
+static void watch(struct wire *wire, int action, bool for_room)
 {
-    struct epoll_event event = {.events = EPOLLIN | (wire->out_len || action == EPOLL_CTL_ADD ? EPOLLOUT : 0), .data.ptr = wire};
+    struct epoll_event event = {.events = EPOLLIN | (for_room ? EPOLLOUT : 0), .data.ptr = wire};
+    wire->waits_for_room = for_room;
     epoll_ctl(load.epoll, action, wire->fd, &event);
+}
+
+/* Room to write is asked for only while something is left to be written: else the loop would never sleep. */
+static void watch_again(struct wire *wire)
+{
+    if (wire->waits_for_room != (wire->out_len > 0))
+        watch(wire, EPOLL_CTL_MOD, wire->out_len > 0);
 }
 
 static void die(const char *what, int error)
@@ -114,7 +122,7 @@ static void open_wire(struct wire *wire, unsigned number)
     int error = wire_connect(wire, &load.to, number);
     if (error < 0)
         die("connect", error);
-    watch(wire, EPOLL_CTL_ADD);
+    watch(wire, EPOLL_CTL_ADD, true); /* it may not be connected yet */
 }
 
 /* GET, and POST of one body */
@@ -231,8 +239,7 @@ static void send_due(void)
     while (!load.ending && load.idle_count && meant_us(load.sent) <= wire_now_us()) {
         struct wire *wire = load.idle[--load.idle_count];
         send_order(wire, meant_us(load.sent++));
-        if (wire->out_len)
-            watch(wire, EPOLL_CTL_MOD);
+        watch_again(wire);
     }
 }
 
@@ -275,7 +282,6 @@ static void on_answer(struct wire *wire, const struct wire_answer *answer)
 
 static void on_event(struct wire *wire)
 {
-    size_t waiting = wire->out_len;
     int error = wire_flush(wire);
     if (error == 0)
         error = wire_fill(wire);
@@ -287,8 +293,7 @@ static void on_event(struct wire *wire)
             on_answer(wire, &answer);
     if (error < 0)
         die("a connection ended", error);
-    if (waiting || wire->out_len)
-        watch(wire, EPOLL_CTL_MOD);
+    watch_again(wire);
 }
 
 static void turn(int timeout_ms)

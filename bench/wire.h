@@ -10,6 +10,7 @@
 struct wire {
     int fd;
     bool websocket;   /* the upgrade is done */
+    bool waits_for_room; /* free for the caller */
     char *in, *out;   /* buffers that grow */
     size_t in_len, in_cap, out_len, out_cap;
     int64_t sent_us;  /* free for the caller */
