@@ -64,7 +64,7 @@
     X(max_in_flight, NUMBER, "512", 1, 100000, 1, "requests at work at once per event-loop thread, then 503")           \
     X(max_connections, NUMBER, "20000", 16, 1000000, 1, "open client connections per event-loop thread")                \
     X(ping_interval, DURATION, "25s", 100, 600000, 1, "between pings on a WebSocket")                                   \
-    X(admission_delay, DURATION, "1s", 0, 60000, 1, "orders are refused while earlier work waits longer; 0s: never")    \
+    X(admission_delay, DURATION, "1s", 0, 60000, 1, "orders are refused while open ones would take longer; 0s: never")    \
     X(retry_base, DURATION, "1s", 10, 600000, 1, "first pause before a failed message is tried again; doubles")         \
     X(retry_limit, NUMBER, "5", 1, 20, 1, "attempts before a message is a dead letter")
 

@@ -72,3 +72,14 @@ bool uuid_is_valid(const char *id)
     }
     return id[UUID_SIZE - 1] == 0;
 }
+
+int64_t uuid_time_ms(const char *id)
+{
+    uint64_t ms = 0;
+    for (int i = 0; i < 13; i++) {
+        unsigned c = (unsigned char)id[i];
+        if (i != 8)
+            ms = ms << 4 | ((c & 0xf) + (c > '9' ? 9 : 0));
+    }
+    return (int64_t)ms;
+}

@@ -3,6 +3,7 @@
 #define PURSER_BASE_UUID_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define UUID_SIZE 37 /* with its NUL */
 
@@ -10,6 +11,8 @@
 void uuid_make(char ret_id[UUID_SIZE]);
 /* Any version, lower or upper case, exactly 36 characters. */
 bool uuid_is_valid(const char *id);
+/* The wall time in a valid id of version 7, in ms. */
+int64_t uuid_time_ms(const char *id);
 /* Random bytes from the system (libsodium). */
 void random_bytes(void *ret_bytes, unsigned long size);
 

@@ -282,9 +282,9 @@ FIBER_FN int hooks_start(struct functions_context *context, struct err *err)
 {
     static const char *const topics[] = {TOPIC_USERS, TOPIC_ORDERS, TOPIC_PAYMENTS, NULL};
     struct service_engines *engines = context->engines;
-    struct event_handler users = {.name = "functions.user-created", .effects = on_queue, .may_lag = true,
+    struct event_handler users = {.name = "functions.user-created", .effects = on_queue,
                                   .context = (void *)(uintptr_t) QUEUE_USER_CREATED};
-    struct event_handler orders = {.name = "functions.order-created", .effects = on_queue, .may_lag = true,
+    struct event_handler orders = {.name = "functions.order-created", .effects = on_queue,
                                    .context = (void *)(uintptr_t) QUEUE_ORDER_CREATED};
     struct stream_consumer stream = {.group = "functions", .topics = topics, .batch_max = 100, .handle = on_topic, .context = context};
     int error = hooks_reload(engines->database);

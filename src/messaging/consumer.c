@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/uuid.h"
-#include "messaging/delay.h"
 #include "messaging/handling.h"
 
 #include <errno.h>
@@ -29,7 +28,6 @@ struct consumption {
     struct event_handler handler;
     struct parking *parking; /* of topics */
     struct counter *handled, *failed;
-    struct delay_place place;
     struct consumption *next;
 };
 
@@ -56,8 +54,6 @@ static struct consumption *consumption_new(struct database *database, const stru
         .handled = counter_get("purser_events_handled_total", labels, "events that had their effect or were recognised as repeats"),
         .failed = counter_get("purser_events_failed_total", labels, "failed attempts at events"),
     };
-    if (!handler->may_lag)
-        delay_enter(&consumption->place);
     pthread_mutex_lock(&list_lock);
     consumption->next = list_of_all;
     list_of_all = consumption;
@@ -76,7 +72,6 @@ void messaging_stop(struct database *database)
             continue;
         }
         *place = consumption->next;
-        delay_leave(&consumption->place);
         free(consumption);
     }
     pthread_mutex_unlock(&list_lock);
@@ -166,19 +161,8 @@ static int run_all(struct consumption *consumption, struct handling *const *list
     return 0;
 }
 
-/* What is in no readable form has no time. */
-static void begin_delay(struct consumption *consumption, const struct handling *events, unsigned count)
-{
-    int64_t youngest = 0;
-    for (unsigned i = 0; i < count; i++)
-        if (events[i].parsed && events[i].event.time_wall_ms > youngest)
-            youngest = events[i].event.time_wall_ms;
-    delay_begin(&consumption->place, youngest ? youngest : clock_wall_ms());
-}
-
 static int handle_all(struct consumption *consumption, struct handling *events, unsigned count)
 {
-    begin_delay(consumption, events, count);
     struct handling **list = handling_order(&consumption->handler, events, count);
     int code = run_all(consumption, list, count);
     unsigned done = 0;
@@ -189,8 +173,6 @@ static int handle_all(struct consumption *consumption, struct handling *events, 
     }
     counter_add(consumption->handled, done);
     handling_tell(&consumption->handler, list, count);
-    if (code == 0)
-        delay_end(&consumption->place); /* else the batch comes again, and waits */
     return code;
 }
 

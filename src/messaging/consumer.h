@@ -28,8 +28,6 @@ struct event_handler {
     /* After the commit, on the fiber, for the events that had their effect now (pushes, provider calls). May be NULL. */
     FIBER_FN void (*committed)(void *context, const struct event_item *items, unsigned count);
     void *context;
-    /* It may fall behind without new orders being refused (see delay.h). */
-    bool may_lag;
     /* Orders a batch before it is handled (orders: by the row to lock). May be NULL. */
     const char *(*sort_key)(const struct event *event);
 };

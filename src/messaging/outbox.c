@@ -12,7 +12,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "engines/wakeup.h"
-#include "messaging/delay.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -30,7 +29,6 @@ struct lane_set {
     struct outbox_relay *relay;
     enum outbox_kind kind;
     struct wakeup wakeup;
-    struct delay_place place;
     _Atomic bool news; /* a commit of this process, which the others have not been told of */
     /* Of the last round. */
     bool owns_all;
@@ -133,7 +131,7 @@ struct round {
     struct rows rows;
 };
 
-#define ROUND_COLUMNS "id, destination, key, event_id, correlation_id, reply_to, traceparent, body, created_at"
+#define ROUND_COLUMNS "id, destination, key, event_id, correlation_id, reply_to, traceparent, body"
 
 static int read_round(struct transaction *tx, void *arg)
 {
@@ -244,14 +242,12 @@ static void send_round(void *arg)
     set->code = database_read(relay->database, read_round, &round);
     if (set->code < 0 || !round.rows.count)
         return;
-    delay_begin(&set->place, rows_integer(&round.rows, round.rows.count - 1, 8));
     set->code = set->kind == OUTBOX_QUEUE ? publish_to_queue(relay->queue, &round.rows) : publish_to_stream(relay->stream, &round.rows);
     if (set->code == 0)
         set->code = database_transact(relay->database, delete_round, &round);
     if (set->code < 0)
         return;
     set->sent = round.rows.count;
-    delay_end(&set->place);
 }
 
 /* ---- the relay's life ---- */
@@ -299,7 +295,6 @@ int outbox_relay_start(struct database *database, const char *service, struct qu
     for (int kind = OUTBOX_QUEUE; kind <= OUTBOX_STREAM && code == 0; kind++) {
         relay->sets[kind].relay = relay;
         relay->sets[kind].kind = (enum outbox_kind)kind;
-        delay_enter(&relay->sets[kind].place);
         relay->running++;
         code = fiber_start("outbox relay", relay_main, &relay->sets[kind]);
         if (code < 0)
@@ -330,8 +325,6 @@ void outbox_relay_stop(struct outbox_relay *relay)
         place = &(*place)->next;
     *place = relay->next;
     pthread_mutex_unlock(&relays_lock);
-    for (unsigned i = 0; i < 2; i++)
-        delay_leave(&relay->sets[i].place);
     free(relay);
 }
 

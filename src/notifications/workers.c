@@ -2,6 +2,7 @@
  * that remembers the event; the push comes after the commit. */
 #include "contracts/names.h"
 #include "contracts/payments.h"
+#include "messaging/admission.h"
 #include "messaging/consumer.h"
 #include "notifications/push.h"
 #include "notifications/service.h"
@@ -78,6 +79,23 @@ static int on_requests(struct transaction *tx, void *context, struct event_item 
     return add_all(tx, items, count, read_request);
 }
 
+/* The orders whose buyers know now what came of them are done. Ids ascend with time: the youngest stands for all. */
+static void note_done(const struct event_item *items, unsigned count)
+{
+    static const char *const ends[] = {EVENT_ORDER_PAID, EVENT_ORDER_PAYMENT_FAILED, EVENT_ORDER_CANCELLED};
+    const char *youngest = NULL;
+    for (unsigned i = 0; i < count; i++) {
+        const char *id = json_get_string(items[i].event->data, "order_id");
+        bool is_end = false;
+        for (unsigned j = 0; j < sizeof ends / sizeof *ends; j++)
+            is_end |= strcmp(items[i].event->type, ends[j]) == 0;
+        if (is_end && id && (!youngest || strcmp(id, youngest) > 0) && uuid_is_valid(id))
+            youngest = id;
+    }
+    if (youngest)
+        admission_done(youngest);
+}
+
 static FIBER_FN void on_committed(void *context, const struct event_item *items, unsigned count)
 {
     struct notifications *notifications = context;
@@ -92,6 +110,7 @@ static FIBER_FN void on_committed(void *context, const struct event_item *items,
         pushes[added++] = (struct push_event){addition->user_id, addition->seq, addition->unread, frame};
     }
     push_publish(notifications->engines.cache, pushes, added);
+    note_done(items, count);
 }
 
 int notification_workers_consume(struct notifications *notifications, struct err *err)

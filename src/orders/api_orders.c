@@ -95,9 +95,10 @@ static int place(struct transaction *tx, void *arg, struct http_response *answer
 }
 
 /* False after a 503. What was taken before has its answer, however busy it is. In a cluster no process knows how long the work of all waits. */
-static FIBER_FN bool admit(struct orders *orders, struct http_request *request, struct http_response *response)
+static FIBER_FN bool admit(struct orders *orders, struct http_request *request, struct http_response *response,
+                           struct admission_order **ret_order)
 {
-    int retry_after_s = database_is_postgres(orders->database) ? 0 : admission_refuse_order();
+    int retry_after_s = database_is_postgres(orders->database) ? 0 : admission_ask(request->arena, ret_order);
     if (!retry_after_s || keyed_is_answered(orders->database, request))
         return true;
     counter_add(orders->refused, 1);
@@ -109,7 +110,8 @@ FIBER_FN void orders_create(void *context, struct http_request *request, struct 
 {
     struct orders *orders = context;
     struct basket basket;
-    if (!admit(orders, request, response))
+    struct admission_order *order = NULL;
+    if (!admit(orders, request, response, &order))
         return;
     if (!basket_read(request, response, &basket))
         return;
@@ -117,8 +119,8 @@ FIBER_FN void orders_create(void *context, struct http_request *request, struct 
     for (unsigned i = 0; i < PRICINGS_MAX && (i == 0 || placing.is_stale); i++) {
         if (pricing_is_on() && !price(orders, &basket, response))
             return;
-        if (keyed_transact(orders->database, request, response, place, &placing, "placing an order"))
-            admission_note_order();
+        if (keyed_transact(orders->database, request, response, place, &placing, "placing an order") && order)
+            admission_placed(order, basket.order_id);
     }
 }
 

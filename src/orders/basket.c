@@ -193,7 +193,7 @@ static const char *print_lines(struct arena *arena, const struct basket *basket)
 
 int basket_place(struct transaction *tx, void *arg, struct http_response *answer)
 {
-    const struct basket *basket = arg;
+    struct basket *basket = arg;
     struct arena *arena = transaction_arena(tx);
     struct order order = {.user_id = basket->user_id, .shipping_address = basket->shipping_address, .payment = {.method = basket->payment_method}};
     int code = take_stock(tx, basket, answer);
@@ -208,6 +208,7 @@ int basket_place(struct transaction *tx, void *arg, struct http_response *answer
     code = order_begin(tx, &order, &basket->cause);
     if (code < 0)
         return code;
+    memcpy(basket->order_id, order.id, sizeof basket->order_id);
     respond_bytes(answer, 201, "application/json", print_order(arena, &order));
     http_header_set(arena, &answer->headers, "Location", arena_printf(arena, "/api/v1/orders/%s", order.id));
     return 0;

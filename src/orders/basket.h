@@ -2,6 +2,7 @@
 #ifndef PURSER_ORDERS_BASKET_H
 #define PURSER_ORDERS_BASKET_H
 
+#include "base/uuid.h"
 #include "http/message.h"
 #include "orders/moves.h"
 #include "orders/store.h"
@@ -20,6 +21,7 @@ struct basket {
     bool is_priced;
     int64_t priced_total_minor;
     const int64_t *priced_unit_minor;
+    char order_id[UUID_SIZE]; /* when it is placed */
 };
 
 /* From the request's body; false after an answer that names every bad field. Does not wait. */

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/settings.h"
 #include "engines/wakeup.h"
+#include "messaging/admission.h"
 #include "payments/rules.h"
 #include "payments/settle.h"
 #include "payments/till.h"
@@ -63,10 +64,13 @@ static bool is_final(enum provider_verdict verdict)
 /* Asks again while the provider says that it may be asked again, for a moment. */
 static FIBER_FN struct provider_answer charge(const struct cashier *cashier, const struct payment *payment)
 {
+    int64_t began_ms = clock_mono_ms();
     const struct provider_charge wanted = {payment->id, payment->amount_minor, payment->currency, payment->method};
     struct provider_answer answer = provider_charge(cashier->provider, &wanted);
     for (int i = 0; i < TRIES_AT_ONCE && answer.verdict == PROVIDER_AGAIN && fiber_sleep(TRY_PAUSE_MS << i) == 0; i++)
         answer = provider_charge(cashier->provider, &wanted);
+    if (payment->attempts == 1 && provider_is_elsewhere(cashier->provider))
+        admission_away(clock_mono_ms() - began_ms);
     return answer;
 }
 
@@ -88,6 +92,7 @@ static FIBER_FN void work_on_charge(struct job *job)
         bool unknown = payment->is_unknown || end.answer.verdict == PROVIDER_UNKNOWN;
         int64_t pause = unknown ? settings_duration_ms("payment_reconcile") : retry_pause_ms(payment->attempts);
         struct delay delay = {payment->id, unknown, clock_steady_ms() + pause};
+        admission_done(payment->id); /* what comes of it now is the provider's time */
         code = database_transact(job->cashier->database, delay_charge, &delay);
         wakeup_ring(&job->cashier->wakeup);
     }

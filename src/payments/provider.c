@@ -54,6 +54,11 @@ const char *provider_name(const struct provider *provider)
     return provider->ops->name;
 }
 
+bool provider_is_elsewhere(const struct provider *provider)
+{
+    return provider->host != NULL;
+}
+
 FIBER_FN struct provider_answer provider_charge(const struct provider *provider, const struct provider_charge *charge)
 {
     int64_t former = fiber_narrow_deadline(settings_duration_ms("payment_timeout"));

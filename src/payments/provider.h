@@ -39,6 +39,8 @@ int provider_open(const struct provider **ret_provider, struct err *err);
 void provider_close(const struct provider *provider);
 /* As in POST /payments/callbacks/{name}. */
 const char *provider_name(const struct provider *provider);
+/* Whether it is another process: what it takes is none of our time. */
+bool provider_is_elsewhere(const struct provider *provider);
 
 /* Each waits at most for the setting payment_timeout; texts of the answer are in the fiber's arena. */
 FIBER_FN struct provider_answer provider_charge(const struct provider *provider, const struct provider_charge *charge);

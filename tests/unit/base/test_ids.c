@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/trace.h"
 #include "base/uuid.h"
 
@@ -22,6 +23,16 @@ static void ids_ascend_and_are_valid(void **state)
         assert_true(strcmp(id, last) > 0);
         memcpy(last, id, sizeof id);
     }
+}
+
+static void an_id_tells_its_time(void **state)
+{
+    char id[UUID_SIZE];
+    assert_int_equal(uuid_time_ms("017F22E2-79B0-7CC3-98C4-DC0C0C07398F"), 1645557742000); /* RFC 9562, appendix A.6 */
+    assert_int_equal(uuid_time_ms("017f22e2-79b0-7cc3-98c4-dc0c0c07398f"), 1645557742000);
+    int64_t before = clock_wall_ms();
+    uuid_make(id);
+    assert_true(uuid_time_ms(id) >= before);
 }
 
 static void what_is_no_id(void **state)
@@ -81,7 +92,7 @@ static void a_bad_request_id_is_made_anew(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ids_ascend_and_are_valid), cmocka_unit_test(what_is_no_id), cmocka_unit_test(a_good_trace_goes_on_with_a_new_span),
+        cmocka_unit_test(ids_ascend_and_are_valid), cmocka_unit_test(an_id_tells_its_time), cmocka_unit_test(what_is_no_id), cmocka_unit_test(a_good_trace_goes_on_with_a_new_span),
         cmocka_unit_test(a_bad_trace_is_made_anew), cmocka_unit_test(a_bad_request_id_is_made_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

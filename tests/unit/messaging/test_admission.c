@@ -1,4 +1,4 @@
-/* The door for new orders and the delay that moves it, with times of our own. */
+/* The door for new orders, with times of our own and a shop that is simulated. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,6 @@
 #include <cmocka.h>
 
 #include "messaging/admission.h"
-#include "messaging/delay.h"
 
 #define TARGET_MS 1000
 #define START_MS 5000000
@@ -28,160 +27,243 @@ static int tear_down(void **state)
     return 0;
 }
 
-static uint64_t open_orders(void)
+static void take(int64_t made_ms)
 {
-    return door->taken - door->done;
+    assert_true(admission_enter(door, made_ms, TARGET_MS));
+    admission_leave(door, made_ms, made_ms);
 }
 
 /* ---- a shop that does one order after the other ---- */
 
-#define LINE_MAX 200000
+#define LINE_MAX 400000
 
 struct shop {
-    int64_t came_ms[LINE_MAX];
+    int64_t made_ms[LINE_MAX];
     unsigned taken, done, refused;
     int64_t longest_ms;
+    unsigned batch;   /* so many are told of at once */
+    unsigned away_ms; /* so long each is at the provider, ahead of its line */
+    unsigned back;    /* of those taken */
 };
 
-static int64_t delay_now(const struct shop *shop, int64_t now_ms)
+static struct shop *shop_new(unsigned batch)
 {
-    return shop->done < shop->taken ? now_ms - shop->came_ms[shop->done] : 0;
+    struct shop *shop = calloc(1, sizeof *shop);
+    assert_non_null(shop);
+    shop->batch = batch;
+    return shop;
+}
+
+static void come_back(struct shop *shop, int64_t now_ms)
+{
+    for (; shop->back < shop->taken && shop->made_ms[shop->back] + shop->away_ms <= now_ms; shop->back++)
+        if (shop->away_ms)
+            admission_note_away(door, shop->away_ms);
+}
+
+static void do_orders(struct shop *shop, int64_t now_ms, unsigned count)
+{
+    for (; count && shop->done < shop->back; count--) {
+        int64_t took_ms = now_ms - shop->made_ms[shop->done++] - shop->away_ms;
+        shop->longest_ms = took_ms > shop->longest_ms ? took_ms : shop->longest_ms;
+        if (shop->done % shop->batch == 0 || shop->done == shop->back)
+            admission_note_done(door, now_ms, shop->made_ms[shop->done - 1]);
+    }
+}
+
+static void ask(struct shop *shop, int64_t now_ms)
+{
+    if (!admission_enter(door, now_ms, TARGET_MS)) {
+        shop->refused++;
+        return;
+    }
+    admission_leave(door, now_ms, now_ms);
+    shop->made_ms[shop->taken++] = now_ms;
+}
+
+static unsigned due(int64_t at_ms, unsigned a_second)
+{
+    return (unsigned)((at_ms + 1) * a_second / 1000 - at_ms * a_second / 1000);
 }
 
 /* `offered` and `done` a second, for so long; what is due in a millisecond comes at once. */
 static void run(struct shop *shop, int64_t from_ms, int64_t for_ms, unsigned offered, unsigned done)
 {
     for (int64_t at = 0; at < for_ms; at++) {
-        int64_t now_ms = from_ms + at;
-        unsigned coming = (unsigned)((at + 1) * offered / 1000 - at * offered / 1000);
-        unsigned going = (unsigned)((at + 1) * done / 1000 - at * done / 1000);
-        for (; going && shop->done < shop->taken; going--)
-            shop->done++;
-        for (; coming; coming--) {
-            if (!admission_allows(door, now_ms, delay_now(shop, now_ms), TARGET_MS)) {
-                shop->refused++;
-                continue;
-            }
-            shop->came_ms[shop->taken++] = now_ms;
-            admission_note(door, now_ms);
-        }
-        if (delay_now(shop, now_ms) > shop->longest_ms)
-            shop->longest_ms = delay_now(shop, now_ms);
+        come_back(shop, from_ms + at);
+        do_orders(shop, from_ms + at, due(at, done));
+        for (unsigned coming = due(at, offered); coming; coming--)
+            ask(shop, from_ms + at);
     }
 }
 
 static void nothing_is_refused_below_what_can_be_done(void **state)
 {
-    struct shop *shop = calloc(1, sizeof *shop);
+    struct shop *shop = shop_new(1);
     run(shop, START_MS, 60000, 700, 1000);
     assert_int_equal(shop->refused, 0);
-    assert_true(open_orders() < 100);
+    assert_true(admission_open(door) < 100);
     /* A burst that is done within the target is none of its business either, after a long pause too. */
     run(shop, START_MS + 600000, 500, 1500, 1000);
     assert_int_equal(shop->refused, 0);
     free(shop);
 }
 
-static void at_twice_the_load_all_that_can_be_done_is(void **state)
+static void overload(unsigned capacity, unsigned batch)
 {
-    static const unsigned capacities[] = {150, 1000, 2500};
-    for (unsigned i = 0; i < 3; i++) {
-        struct shop *shop = calloc(1, sizeof *shop);
-        memset(door, 0, sizeof *door);
-        run(shop, START_MS, 30000, 2 * capacities[i], capacities[i]);
-        assert_true(shop->done >= capacities[i] * 29); /* of 30 s; what is never idle does all */
-        assert_true(shop->longest_ms < 4 * TARGET_MS);
-        /* The line has the length that was wanted, and stays so. */
-        assert_true(open_orders() < capacities[i] * 2);
-        unsigned before = shop->done;
-        shop->longest_ms = 0;
-        run(shop, START_MS + 30000, 20000, 10 * capacities[i], capacities[i]);
-        assert_true(shop->done - before >= capacities[i] * 20 - 1);
-        assert_true(shop->longest_ms < 4 * TARGET_MS);
-        /* And when it is over, it is over. */
-        run(shop, START_MS + 50000, 10000, capacities[i] / 2, capacities[i]);
-        shop->refused = 0;
-        run(shop, START_MS + 60000, 10000, capacities[i] / 2, capacities[i]);
-        assert_int_equal(shop->refused, 0);
-        free(shop);
-    }
-}
-
-static void while_nothing_is_done_a_few_are_taken(void **state)
-{
-    struct shop *shop = calloc(1, sizeof *shop);
-    run(shop, START_MS, 10000, 1000, 0);
-    assert_true(shop->refused > 0);
-    unsigned taken = shop->taken;
-    run(shop, START_MS + 10000, 60000, 1000, 0);
-    assert_int_equal(shop->taken, taken);
-    run(shop, START_MS + 70000, 30000, 500, 1000);
+    struct shop *shop = shop_new(batch);
+    memset(door, 0, sizeof *door);
+    run(shop, START_MS, 10000, 2 * capacity, capacity);
+    unsigned before = shop->done;
+    shop->longest_ms = 0;
+    run(shop, START_MS + 10000, 20000, 2 * capacity, capacity);
+    assert_true(shop->done - before >= capacity * 20 - 1); /* what is never idle does all that can be done */
+    assert_true(shop->longest_ms < 2 * TARGET_MS);
+    assert_true(shop->longest_ms > TARGET_MS / 2);
+    /* Ten times as many change nothing. */
+    before = shop->done;
+    shop->longest_ms = 0;
+    run(shop, START_MS + 30000, 20000, 10 * capacity, capacity);
+    assert_true(shop->done - before >= capacity * 20 - 1);
+    assert_true(shop->longest_ms < 2 * TARGET_MS);
+    /* And when it is over, it is over. */
+    run(shop, START_MS + 50000, 10000, capacity / 2, capacity);
     shop->refused = 0;
-    run(shop, START_MS + 100000, 10000, 500, 1000);
+    run(shop, START_MS + 60000, 10000, capacity / 2, capacity);
     assert_int_equal(shop->refused, 0);
     free(shop);
 }
 
-static void few_orders_are_taken_however_long_work_waits(void **state)
+static void at_twice_the_load_all_that_can_be_done_is(void **state)
 {
-    for (unsigned i = 0; i < ADMISSION_FREE; i++) {
-        assert_true(admission_allows(door, START_MS + i, 3600000, TARGET_MS));
-        admission_note(door, START_MS + i);
+    overload(150, 1);
+    overload(1000, 1);
+    overload(2500, 1);
+    overload(1000, 128);
+    overload(2500, 256);
+}
+
+static void the_line_follows_the_pace(void **state)
+{
+    struct shop *shop = shop_new(64);
+    run(shop, START_MS, 20000, 4000, 2000);
+    run(shop, START_MS + 20000, 20000, 4000, 500); /* a machine that has become slow */
+    shop->longest_ms = 0;
+    run(shop, START_MS + 40000, 10000, 4000, 500);
+    assert_true(shop->longest_ms < 2 * TARGET_MS);
+    run(shop, START_MS + 50000, 10000, 4000, 2000); /* and quick again */
+    unsigned before = shop->done;
+    run(shop, START_MS + 60000, 10000, 4000, 2000);
+    assert_true(shop->done - before >= 19000);
+    free(shop);
+}
+
+static void a_slow_provider_refuses_nobody(void **state)
+{
+    struct shop *shop = shop_new(1);
+    shop->away_ms = 3000;
+    run(shop, START_MS, 20000, 20, 1000); /* the first few tell how slow */
+    run(shop, START_MS + 20000, 60000, 700, 1000);
+    assert_int_equal(shop->refused, 0);
+    run(shop, START_MS + 80000, 20000, 2000, 1000);
+    unsigned before = shop->done;
+    shop->longest_ms = 0;
+    run(shop, START_MS + 100000, 60000, 2000, 1000);
+    assert_true(shop->refused > 0);
+    assert_true(shop->done - before >= 57000);
+    assert_true(shop->longest_ms < 3 * TARGET_MS);
+    free(shop);
+}
+
+static void while_nothing_is_done_a_few_are_taken(void **state)
+{
+    struct shop *shop = shop_new(1);
+    run(shop, START_MS, 10000, 1000, 0);
+    assert_true(shop->refused > 0);
+    unsigned taken = shop->taken;
+    assert_in_range(taken, ADMISSION_FREE, 1100);
+    run(shop, START_MS + 10000, 50000, 1000, 0);
+    assert_int_equal(shop->taken, taken);
+    run(shop, START_MS + 60000, 30000, 500, 1000);
+    shop->refused = 0;
+    run(shop, START_MS + 90000, 10000, 500, 1000);
+    assert_int_equal(shop->refused, 0);
+    free(shop);
+}
+
+/* ---- counting ---- */
+
+static void what_is_not_heard_of_is_forgotten(void **state)
+{
+    for (unsigned i = 0; i < ADMISSION_FREE; i++)
+        take(START_MS);
+    assert_false(admission_enter(door, START_MS + TARGET_MS, TARGET_MS));
+    assert_false(admission_enter(door, START_MS + ADMISSION_FORGET_MS - ADMISSION_SLOT_MS, TARGET_MS));
+    assert_true(admission_enter(door, START_MS + ADMISSION_FORGET_MS + ADMISSION_SLOT_MS, TARGET_MS));
+}
+
+static void an_order_counts_from_its_request_to_its_end(void **state)
+{
+    assert_true(admission_enter(door, START_MS, TARGET_MS));
+    assert_true(admission_enter(door, START_MS, TARGET_MS));
+    assert_int_equal(admission_open(door), 2);
+    admission_leave(door, START_MS + 40, -1); /* it was refused for another reason */
+    admission_leave(door, START_MS + 60, START_MS + 10);
+    assert_int_equal(admission_open(door), 1);
+    assert_int_equal(admission_waits_ms(door, START_MS + 100), 40);
+    admission_note_done(door, START_MS + 200, START_MS + 10);
+    assert_int_equal(admission_open(door), 0);
+    assert_int_equal(admission_waits_ms(door, START_MS + 900), 0);
+}
+
+static void a_younger_one_that_is_done_stands_for_all_before(void **state)
+{
+    for (unsigned i = 0; i < 10; i++)
+        take(START_MS + 100 * i);
+    admission_note_done(door, START_MS + 1000, START_MS + 500);
+    assert_int_equal(admission_open(door), 4);
+    assert_int_equal(admission_waits_ms(door, START_MS + 1000), 500);
+    admission_note_done(door, START_MS + 1000, START_MS + 200); /* once more, or late */
+    assert_int_equal(admission_open(door), 4);
+}
+
+static void an_order_that_was_done_before_its_answer_is_done(void **state)
+{
+    assert_true(admission_enter(door, START_MS, TARGET_MS));
+    admission_note_done(door, START_MS + 50, START_MS + 10);
+    admission_leave(door, START_MS + 60, START_MS + 10);
+    assert_int_equal(admission_open(door), 0);
+}
+
+/* Orders of before a restart, of an earlier month, or of a clock that was set. */
+static void orders_that_were_not_taken_here_count_nowhere(void **state)
+{
+    take(START_MS);
+    admission_note_done(door, START_MS + 10, -1000000000);
+    admission_note_done(door, START_MS + 10, 5);
+    assert_int_equal(admission_open(door), 1);
+    admission_note_done(door, START_MS + 20, START_MS + 1000000);
+    assert_int_equal(admission_open(door), 0);
+    take(START_MS + 500);
+    assert_int_equal(admission_open(door), 1);
+}
+
+static void no_target_refuses_nothing_and_counts(void **state)
+{
+    for (unsigned i = 0; i < 10000; i++) {
+        assert_true(admission_enter(door, START_MS + i, 0));
+        admission_leave(door, START_MS + i, START_MS + i);
     }
-    assert_false(admission_allows(door, START_MS + 100, 3600000, TARGET_MS));
-    assert_true(admission_allows(door, START_MS + 100, TARGET_MS - 1, TARGET_MS));
-    /* What once was done stays done, whatever a clock that is set says of the delay. */
-    assert_true(admission_allows(door, START_MS + 5000, 0, TARGET_MS));
-    assert_int_equal(open_orders(), 0);
-    assert_true(admission_allows(door, START_MS + 5001, 3600000, TARGET_MS));
-    assert_int_equal(open_orders(), 0);
+    assert_int_equal(admission_open(door), 10000);
+    assert_false(admission_enter(door, START_MS + 10000, TARGET_MS));
 }
 
 static void a_clock_that_has_just_begun(void **state)
 {
     for (int64_t now_ms = 0; now_ms < 3000; now_ms++) {
-        assert_true(admission_allows(door, now_ms, now_ms % 2000, TARGET_MS));
-        if (now_ms < ADMISSION_FREE - 1)
-            admission_note(door, now_ms);
+        assert_true(admission_enter(door, now_ms, TARGET_MS));
+        admission_leave(door, now_ms, now_ms < ADMISSION_FREE - 1 ? now_ms : -1);
     }
-}
-
-/* ---- places ---- */
-
-static void the_delay_of_a_place(void **state)
-{
-    struct delay_place place = {0};
-    assert_int_equal(delay_of(&place, 5000, 100000), 0);
-    place = (struct delay_place){.is_at_work = true, .since_wall_ms = 4000};
-    assert_int_equal(delay_of(&place, 5000, 100000), 1000);
-    assert_int_equal(delay_of(&place, 9000, 104000), 5000); /* it stands still */
-    assert_int_equal(delay_of(&place, 3000, 98000), 0);     /* the clock was set back */
-    place = (struct delay_place){.last_ms = 700, .ended_mono_ms = 100000};
-    assert_int_equal(delay_of(&place, 0, 100999), 700);
-    assert_int_equal(delay_of(&place, 0, 101000), 0);
-}
-
-static void the_longest_delay_counts(void **state)
-{
-    struct delay_place places[3] = {0};
-    for (unsigned i = 0; i < 3; i++)
-        delay_enter(&places[i]);
-    assert_int_equal(delay_longest_ms(), 0);
-    delay_begin(&places[1], 1000);
-    int64_t longest_ms = delay_longest_ms();
-    assert_true(longest_ms > 0);
-    /* Another batch before the first one has ended: the first one waits. */
-    delay_begin(&places[1], 3000);
-    assert_int_equal(places[1].since_wall_ms, 1000);
-    delay_end(&places[1]);
-    assert_false(places[1].is_at_work);
-    delay_begin(&places[0], 2000);
-    delay_leave(&places[1]);
-    assert_true(delay_longest_ms() > 0);
-    delay_leave(&places[0]);
-    delay_leave(&places[0]); /* of one that has left, nothing */
-    assert_int_equal(delay_longest_ms(), 0);
-    delay_leave(&places[2]);
 }
 
 int main(void)
@@ -189,11 +271,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nothing_is_refused_below_what_can_be_done, set_up, tear_down),
         cmocka_unit_test_setup_teardown(at_twice_the_load_all_that_can_be_done_is, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_line_follows_the_pace, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_slow_provider_refuses_nobody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(while_nothing_is_done_a_few_are_taken, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(few_orders_are_taken_however_long_work_waits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_not_heard_of_is_forgotten, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_order_counts_from_its_request_to_its_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_younger_one_that_is_done_stands_for_all_before, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_order_that_was_done_before_its_answer_is_done, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(orders_that_were_not_taken_here_count_nowhere, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_target_refuses_nothing_and_counts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_clock_that_has_just_begun, set_up, tear_down),
-        cmocka_unit_test(the_delay_of_a_place),
-        cmocka_unit_test(the_longest_delay_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
