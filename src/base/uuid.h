@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #define UUID_SIZE 37 /* with its NUL */
+/* Greater than every id that is made: the cursor of the first page of a list by descending id. */
+#define UUID_LAST "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 /* A new id; ids of one thread ascend even within a millisecond. */
 void uuid_make(char ret_id[UUID_SIZE]);

@@ -4,6 +4,7 @@
 
 #include "functions/api.h"
 #include "functions/store.h"
+#include "http/resource.h"
 
 /* Of a handler's context. */
 struct database *functions_database(void *context);

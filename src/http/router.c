@@ -172,31 +172,3 @@ struct http_handler router_handler(struct router *router)
 {
     return (struct http_handler){handle, router};
 }
-
-/* Cursors are ids, or lists of them: what could end a request's target in a call to another service is none. */
-static bool is_cursor(const char *text)
-{
-    size_t size = strlen(text);
-    for (size_t i = 0; i < size; i++)
-        if (text[i] <= ' ' || text[i] >= '\x7f' || strchr("&#%?", text[i]))
-            return false;
-    return size <= 200;
-}
-
-void request_page_errors(struct http_request *request, struct problem_errors *errors, struct page *ret_page)
-{
-    const char *limit = http_query(request, "limit"), *cursor = http_query(request, "cursor");
-    int64_t number = 20;
-    if (limit && (text_to_int64(text_of(limit), &number) || number < 1 || number > 100))
-        problem_errors_add(errors, "/limit", "This has to be a whole number from 1 to 100.");
-    if (cursor && !is_cursor(cursor))
-        problem_errors_add(errors, "/cursor", "This is no cursor of this list.");
-    *ret_page = (struct page){(int)number, cursor ? cursor : ""};
-}
-
-bool request_page(struct http_request *request, struct http_response *response, struct page *ret_page)
-{
-    struct problem_errors errors = {.arena = request->arena};
-    request_page_errors(request, &errors, ret_page);
-    return !problem_errors_answer(&errors, response);
-}

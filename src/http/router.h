@@ -29,13 +29,4 @@ FIBER_FN void router_handle(struct router *router, struct http_request *request,
 const struct route *router_find(const struct router *router, struct http_request *request, unsigned *ret_allowed);
 struct http_handler router_handler(struct router *router);
 
-/* Lists: ?limit= 1..100 (20) and ?cursor=. false and a 422 answer when bad; cursor "" when none. */
-struct page {
-    int limit;
-    const char *cursor;
-};
-bool request_page(struct http_request *request, struct http_response *response, struct page *ret_page);
-/* The same for a list with more parameters: what is wrong is added to `errors`, to be answered with theirs. */
-void request_page_errors(struct http_request *request, struct problem_errors *errors, struct page *ret_page);
-
 #endif

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/uuid.h"
-#include "http/problem.h"
+#include "http/resource.h"
 #include "messaging/handling.h"
 #include "messaging/outbox.h"
 
@@ -22,11 +22,8 @@ struct listing {
 static int read_list(struct transaction *tx, void *arg)
 {
     struct listing *listing = arg;
-    int64_t limit = listing->page.limit + 1;
-    if (!*listing->page.cursor)
-        return sql_query(tx, &listing->rows, "SELECT " COLUMNS " FROM dead_letters ORDER BY id DESC LIMIT ?1", "i", limit);
-    return sql_query(tx, &listing->rows, "SELECT " COLUMNS " FROM dead_letters WHERE id < ?2 ORDER BY id DESC LIMIT ?1", "it", limit,
-                     listing->page.cursor);
+    return sql_query(tx, &listing->rows, "SELECT " COLUMNS " FROM dead_letters WHERE id < ?1 ORDER BY id DESC LIMIT ?2", "ti",
+                     listing->page.cursor, (int64_t)listing->page.limit + 1);
 }
 
 static json_t *item_of(struct arena *arena, const char *service, const struct rows *rows, unsigned row)
@@ -48,14 +45,8 @@ void dead_letters_list(void *context, struct http_request *request, struct http_
 {
     const struct dead_letters *letters = context;
     struct listing listing = {0};
-    if (!request_page(request, response, &listing.page))
+    if (!request_id_page(request, response, &listing.page))
         return;
-    if (*listing.page.cursor && !uuid_is_valid(listing.page.cursor)) {
-        struct problem_errors errors = {.arena = request->arena};
-        problem_errors_add(&errors, "/cursor", "is none of ours");
-        problem_errors_answer(&errors, response);
-        return;
-    }
     int code = database_scan(letters->database, read_list, &listing);
     if (code < 0)
         return problem_from_error(response, code, "listing dead letters");

@@ -1,6 +1,5 @@
 /* Orders over HTTP: buyers see and change their own, admins see all. What belongs to somebody else is not there. */
-#include "base/uuid.h"
-#include "http/problem.h"
+#include "http/resource.h"
 #include "messaging/admission.h"
 #include "messaging/keyed.h"
 #include "orders/basket.h"
@@ -12,25 +11,9 @@
 
 #define PRICINGS_MAX 3
 
-static bool is_admin(const struct http_request *request)
-{
-    return request->identity.role && strcmp(request->identity.role, "admin") == 0;
-}
-
 static struct cause cause_of(const struct http_request *request, const char *reason)
 {
     return (struct cause){.reason = reason, .traceparent = request->trace ? request->trace->traceparent : NULL};
-}
-
-/* The path's id in the arena; what is no id is not found. */
-static const char *path_id(struct http_request *request, struct http_response *response)
-{
-    struct text id = request->parameters[0];
-    const char *copy = arena_copy(request->arena, id.at, id.size);
-    if (strlen(copy) == id.size && uuid_is_valid(copy))
-        return copy;
-    problem_not_found(response);
-    return NULL;
 }
 
 /* ---- placing ---- */
@@ -137,19 +120,14 @@ static int read_order(struct transaction *tx, void *arg)
     return orders_store_order(tx, read->id, false, &read->order);
 }
 
-static bool may_see(const struct http_request *request, const struct order *order)
-{
-    return is_admin(request) || strcmp(order->user_id, request->identity.user_id) == 0;
-}
-
 FIBER_FN void orders_get(void *context, struct http_request *request, struct http_response *response)
 {
     struct orders *orders = context;
-    struct order_read read = {.id = path_id(request, response)};
+    struct order_read read = {.id = request_id(request, response)};
     if (!read.id)
         return;
     int code = database_read(orders->database, read_order, &read);
-    if (code == -ENOENT || (code == 0 && !may_see(request, &read.order)))
+    if (code == -ENOENT || (code == 0 && !request_may_see(request, read.order.user_id)))
         problem_not_found(response);
     else if (code < 0)
         problem_from_error(response, code, "reading an order");
@@ -176,17 +154,13 @@ FIBER_FN void orders_list(void *context, struct http_request *request, struct ht
     enum order_status status;
     struct problem_errors errors = {.arena = request->arena};
     const char *wanted = http_query(request, "status");
-    request_page_errors(request, &errors, &page);
-    if (*page.cursor && !uuid_is_valid(page.cursor))
-        problem_errors_add(&errors, "/cursor", "This is no cursor of this list.");
+    request_id_page_errors(request, &errors, &page);
     if (wanted && order_status_parse(wanted, &status) < 0)
         problem_errors_add(&errors, "/status", "This is no status of an order.");
     if (problem_errors_answer(&errors, response))
         return;
-    struct list_read read = {.filter = {.user_id = is_admin(request) ? NULL : request->identity.user_id,
-                                        .status = wanted,
-                                        .cursor = *page.cursor ? page.cursor : ID_LAST,
-                                        .limit = page.limit + 1}};
+    struct list_read read = {
+        .filter = {.user_id = request_whose(request), .status = wanted, .cursor = page.cursor, .limit = page.limit + 1}};
     /* Everybody's orders are many: they are read where a scan holds up nobody. */
     int code = read.filter.user_id ? database_read(orders->database, read_list, &read) : database_scan(orders->database, read_list, &read);
     if (code < 0)
@@ -258,7 +232,7 @@ static FIBER_FN void move_without_body(struct orders *orders, struct http_reques
                                        struct moving *moving, const char *doing)
 {
     json_t *body;
-    moving->id = path_id(request, response);
+    moving->id = request_id(request, response);
     if (!moving->id || !request_json(request, response, true, &body))
         return;
     struct problem_errors errors = {.arena = request->arena};
@@ -271,9 +245,9 @@ static FIBER_FN void move_without_body(struct orders *orders, struct http_reques
 FIBER_FN void orders_cancel(void *context, struct http_request *request, struct http_response *response)
 {
     struct moving moving = {
-        .user_id = is_admin(request) ? NULL : request->identity.user_id,
+        .user_id = request_whose(request),
         .to = ORDER_CANCELLED,
-        .cause = cause_of(request, is_admin(request) ? "cancelled by an administrator" : "cancelled by the buyer"),
+        .cause = cause_of(request, request_is_admin(request) ? "cancelled by an administrator" : "cancelled by the buyer"),
     };
     move_without_body(context, request, response, &moving, "cancelling an order");
 }
@@ -295,7 +269,7 @@ FIBER_FN void orders_pay(void *context, struct http_request *request, struct htt
     struct orders *orders = context;
     json_t *body;
     struct moving moving = {
-        .id = path_id(request, response),
+        .id = request_id(request, response),
         .user_id = request->identity.user_id,
         .to = ORDER_PENDING_PAYMENT,
         .cause = cause_of(request, NULL),

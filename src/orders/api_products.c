@@ -1,6 +1,6 @@
 /* The catalogue over HTTP: anyone reads it, admins change it. */
 #include "base/uuid.h"
-#include "http/problem.h"
+#include "http/resource.h"
 #include "messaging/keyed.h"
 #include "orders/print.h"
 #include "orders/service.h"
@@ -29,13 +29,9 @@ FIBER_FN void products_list(void *context, struct http_request *request, struct 
 {
     struct orders *orders = context;
     struct page page;
-    struct problem_errors errors = {.arena = request->arena};
-    request_page_errors(request, &errors, &page);
-    if (*page.cursor && !uuid_is_valid(page.cursor))
-        problem_errors_add(&errors, "/cursor", "This is no cursor of this list.");
-    if (problem_errors_answer(&errors, response))
+    if (!request_id_page(request, response, &page))
         return;
-    struct page_read read = {.cursor = *page.cursor ? page.cursor : ID_LAST, .limit = page.limit + 1};
+    struct page_read read = {.cursor = page.cursor, .limit = page.limit + 1};
     int code = database_read(orders->database, read_page, &read);
     if (code < 0)
         problem_from_error(response, code, "listing products");
@@ -54,13 +50,12 @@ static int read_product(struct transaction *tx, void *arg)
     return orders_store_product(tx, read->sku, &read->product);
 }
 
-/* The path's sku in the arena; one that no product can have is not found. */
+/* The path's sku; one that no product can have is not found. */
 static const char *path_sku(struct http_request *request, struct http_response *response)
 {
-    struct text sku = request->parameters[0];
-    const char *copy = arena_copy(request->arena, sku.at, sku.size);
-    if (strlen(copy) == sku.size && sku_is_valid(copy))
-        return copy;
+    const char *sku = request->parameters[0].at;
+    if (sku_is_valid(sku))
+        return sku;
     problem_not_found(response);
     return NULL;
 }

@@ -64,7 +64,4 @@ int orders_store_orders_unpaid(struct transaction *tx, int64_t before_wall_ms, i
 /* Ids of a user's unpaid orders. */
 int orders_store_orders_unpaid_of(struct transaction *tx, const char *user_id, struct rows *ret_ids);
 
-/* Greater than every id: the cursor of a first page. */
-#define ID_LAST "ffffffff-ffff-ffff-ffff-ffffffffffff"
-
 #endif

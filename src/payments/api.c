@@ -2,7 +2,7 @@
  * at the provider before the answer leaves, if the provider is there; else a moment later. */
 #include "base/clock.h"
 #include "base/uuid.h"
-#include "http/problem.h"
+#include "http/resource.h"
 #include "messaging/keyed.h"
 #include "payments/rules.h"
 #include "payments/service.h"
@@ -12,11 +12,6 @@
 #include <inttypes.h>
 
 #define AMOUNT_MAX INT64_C(9007199254740991)
-
-static bool is_admin(const struct http_request *request)
-{
-    return request->identity.role && strcmp(request->identity.role, "admin") == 0;
-}
 
 /* As the API shows it; an accepted refund counts at once. */
 static json_t *show(struct arena *arena, const struct payment *payment, const char *status)
@@ -28,16 +23,6 @@ static json_t *show(struct arena *arena, const struct payment *payment, const ch
                      "user_id", payment->user_id, "amount", (json_int_t)payment->amount_minor, "currency", payment->currency, "status",
                      status, "payment_method", payment->method, "failure_code", payment->failure_code, "refunded_amount",
                      (json_int_t)payment->refunded_minor, "created_at", created, "updated_at", updated);
-}
-
-static const char *path_id(struct http_request *request, struct http_response *response)
-{
-    struct text id = request->parameters[0];
-    const char *copy = arena_copy(request->arena, id.at, id.size);
-    if (strlen(copy) == id.size && uuid_is_valid(copy))
-        return copy;
-    problem_not_found(response);
-    return NULL;
 }
 
 /* ---- reading ---- */
@@ -56,11 +41,11 @@ static int read_payment(struct transaction *tx, void *arg)
 FIBER_FN void payments_get(void *context, struct http_request *request, struct http_response *response)
 {
     struct payments *payments = context;
-    struct payment_read read = {.id = path_id(request, response)};
+    struct payment_read read = {.id = request_id(request, response)};
     if (!read.id)
         return;
     int code = database_read(payments->database, read_payment, &read);
-    if (code == -ENOENT || (code == 0 && !is_admin(request) && strcmp(read.payment.user_id, request->identity.user_id) != 0))
+    if (code == -ENOENT || (code == 0 && !request_may_see(request, read.payment.user_id)))
         problem_not_found(response);
     else if (code < 0)
         problem_from_error(response, code, "reading a payment");
@@ -80,38 +65,28 @@ static int read_list(struct transaction *tx, void *arg)
     return payments_store_payments(tx, &read->filter, &read->list, &read->count);
 }
 
-/* A page of up to `limit` of a list that was read one longer, to see whether more follows. */
-static void respond_list(struct http_request *request, struct http_response *response, const struct list_read *read, unsigned limit)
-{
-    json_t *data = json_make(request->arena, "[]");
-    for (unsigned i = 0; i < read->count && i < limit; i++)
-        json_add(data, show(request->arena, &read->list[i], read->list[i].status));
-    const char *next = read->count > limit ? read->list[limit - 1].id : NULL;
-    respond_json(response, 200, json_make(request->arena, "{s:O, s:s?}", "data", data, "next_cursor", next));
-}
-
 FIBER_FN void payments_list(void *context, struct http_request *request, struct http_response *response)
 {
     struct payments *payments = context;
     struct page page;
     struct problem_errors errors = {.arena = request->arena};
     const char *order_id = http_query(request, "order_id");
-    request_page_errors(request, &errors, &page);
-    if (*page.cursor && !uuid_is_valid(page.cursor))
-        problem_errors_add(&errors, "/cursor", "This is no cursor of this list.");
+    request_id_page_errors(request, &errors, &page);
     if (order_id && !uuid_is_valid(order_id))
         problem_errors_add(&errors, "/order_id", "This is no id of an order.");
     if (problem_errors_answer(&errors, response))
         return;
-    struct list_read read = {.filter = {.user_id = is_admin(request) ? NULL : request->identity.user_id,
-                                        .order_id = order_id,
-                                        .cursor = *page.cursor ? page.cursor : ID_LAST,
-                                        .limit = page.limit + 1}};
+    struct list_read read = {
+        .filter = {.user_id = request_whose(request), .order_id = order_id, .cursor = page.cursor, .limit = page.limit + 1}};
     int code = database_read(payments->database, read_list, &read);
-    if (code < 0)
+    if (code < 0) {
         problem_from_error(response, code, "listing payments");
-    else
-        respond_list(request, response, &read, (unsigned)page.limit);
+        return;
+    }
+    json_t *list = json_make(request->arena, "[]");
+    for (unsigned i = 0; i < read.count; i++)
+        json_add(list, show(request->arena, &read.list[i], read.list[i].status));
+    respond_page(response, list, page.limit);
 }
 
 /* ---- refunds ---- */
@@ -145,7 +120,7 @@ FIBER_FN void payments_refund(void *context, struct http_request *request, struc
 {
     struct payments *payments = context;
     json_t *body;
-    struct refunding refunding = {.payment_id = path_id(request, response)};
+    struct refunding refunding = {.payment_id = request_id(request, response)};
     if (!refunding.payment_id || !request_json(request, response, false, &body))
         return;
     struct problem_errors errors = {.arena = request->arena};

@@ -76,7 +76,4 @@ void payments_store_event_ask(struct transaction *tx, const char *provider, cons
 int payments_store_payment_hasten(struct transaction *tx, const char *id, int64_t due_at);
 int payments_store_refund_hasten(struct transaction *tx, const char *id, int64_t due_at);
 
-/* Greater than every id: the cursor of a first page. */
-#define ID_LAST "ffffffff-ffff-ffff-ffff-ffffffffffff"
-
 #endif

@@ -9,6 +9,7 @@
 #include "engines/database.h"
 #include "engines/queue.h"
 #include "engines/stream.h"
+#include "http/resource.h"
 #include "http/router.h"
 #include "messaging/dead_letters.h"
 

@@ -34,10 +34,5 @@ HANDLER(users_api_rotate_keys);
 FIBER_FN bool users_api_read_account(struct http_request *request, struct http_response *response, struct user *ret_user);
 /* 409 with the pointer. */
 void users_api_email_taken(struct http_response *response);
-/* A list of at most `limit` + 1 entries becomes a page: what is one too many says that there is a next one. */
-void users_api_answer_page(struct http_response *response, json_t *list, int limit);
-/* limit and cursor, which is an id; false after a 422 answer. */
-struct page;
-bool users_api_read_page(struct http_request *request, struct http_response *response, struct page *ret_page);
 
 #endif

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/settings.h"
-#include "http/router.h"
+#include "http/resource.h"
 #include "security/passwords.h"
 #include "users/backoff.h"
 #include "users/profiles.h"
@@ -232,24 +232,24 @@ HANDLER(users_api_sessions)
     struct users *users = context;
     struct page page;
     json_t *list;
-    if (!users_api_read_page(request, response, &page))
+    if (!request_id_page(request, response, &page))
         return;
     const struct http_identity *who = &request->identity;
     int error = users_store_sessions(users->database, who->user_id, who->session_id, page.cursor, page.limit + 1, &list);
     if (error)
         problem_from_error(response, error, "listing sessions");
     else
-        users_api_answer_page(response, list, page.limit);
+        respond_page(response, list, page.limit);
 }
 
 HANDLER(users_api_end_session)
 {
     struct users *users = context;
     struct endings endings;
-    const char *session_id = request->parameters[0].at;
-    int error = uuid_is_valid(session_id)
-                    ? users_store_end_session(users->database, request->identity.user_id, session_id, "ended_by_user", &endings)
-                    : -ENOENT;
+    const char *session_id = request_id(request, response);
+    if (!session_id)
+        return;
+    int error = users_store_end_session(users->database, request->identity.user_id, session_id, "ended_by_user", &endings);
     if (error == -ENOENT) {
         problem_not_found(response);
     } else if (error) {

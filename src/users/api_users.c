@@ -1,32 +1,12 @@
 /* Profiles, and what administrators may do with users. */
 #include "users/api.h"
 
-#include "http/router.h"
+#include "http/resource.h"
 #include "users/profiles.h"
 #include "users/rules.h"
 #include "users/sessions.h"
 
 #include <errno.h>
-
-bool users_api_read_page(struct http_request *request, struct http_response *response, struct page *ret_page)
-{
-    if (!request_page(request, response, ret_page))
-        return false;
-    struct problem_errors errors = {.arena = request->arena};
-    if (*ret_page->cursor && !uuid_is_valid(ret_page->cursor))
-        problem_errors_add(&errors, "/cursor", "This is no cursor of this list.");
-    return !problem_errors_answer(&errors, response);
-}
-
-void users_api_answer_page(struct http_response *response, json_t *list, int limit)
-{
-    const char *next = NULL;
-    if (json_array_size(list) > (size_t)limit) {
-        json_array_remove(list, (size_t)limit);
-        next = json_get_string(json_array_get(list, (size_t)limit - 1), "id");
-    }
-    respond_json(response, 200, json_make(response->arena, "{s:O, s:s?}", "data", list, "next_cursor", next));
-}
 
 /* ---- one's own ---- */
 
@@ -111,21 +91,23 @@ HANDLER(users_api_list)
     struct users *users = context;
     struct page page;
     json_t *list;
-    if (!users_api_read_page(request, response, &page))
+    if (!request_id_page(request, response, &page))
         return;
     int error = users_store_list(users->database, page.cursor, page.limit + 1, &list);
     if (error)
         problem_from_error(response, error, "listing users");
     else
-        users_api_answer_page(response, list, page.limit);
+        respond_page(response, list, page.limit);
 }
 
 HANDLER(users_api_get)
 {
     struct users *users = context;
     struct user user;
-    const char *id = request->parameters[0].at;
-    int error = uuid_is_valid(id) ? users_store_find(users->database, id, &user) : -ENOENT;
+    const char *id = request_id(request, response);
+    if (!id)
+        return;
+    int error = users_store_find(users->database, id, &user);
     if (error == -ENOENT)
         problem_not_found(response);
     else if (error)
@@ -151,14 +133,10 @@ static bool read_role(struct http_request *request, struct http_response *respon
 HANDLER(users_api_change_role)
 {
     struct users *users = context;
-    const char *id = request->parameters[0].at, *role;
+    const char *id = request_id(request, response), *role;
     struct user user;
     struct endings endings;
-    if (!uuid_is_valid(id)) {
-        problem_not_found(response);
-        return;
-    }
-    if (!read_role(request, response, &role))
+    if (!id || !read_role(request, response, &role))
         return;
     uint32_t begun = profile_change_begins(id);
     int error = users_store_change_role(users->database, id, role, &user, &endings);

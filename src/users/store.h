@@ -36,7 +36,7 @@ FIBER_FN int users_store_register(struct database *database, struct user *user, 
 FIBER_FN int users_store_find_by_email(struct database *database, const char *email, const char *ip_address, struct user *ret_user,
                                  bool *ret_place_known);
 FIBER_FN int users_store_find(struct database *database, const char *id, struct user *ret_user);
-/* Newest first, below the id `cursor` ("" : from the top). */
+/* Newest first, below the id `cursor`. */
 FIBER_FN int users_store_list(struct database *database, const char *cursor, int limit, json_t **ret_list);
 /* NULL keeps what is there. -ENOENT; -EEXIST: the email is taken. */
 FIBER_FN int users_store_change_profile(struct database *database, const char *id, const char *name, const char *email, struct user *ret_user);
@@ -68,7 +68,7 @@ FIBER_FN int users_store_refresh(struct database *database, struct refresh *refr
 /* -ENOENT for what is over or somebody else's. */
 FIBER_FN int users_store_end_session(struct database *database, const char *user_id, const char *session_id, const char *reason,
                                struct endings *ret_endings);
-/* Live ones, newest first; `current` is marked. */
+/* Live ones, newest first, below the id `cursor`; `current` is marked. */
 FIBER_FN int users_store_sessions(struct database *database, const char *user_id, const char *current, const char *cursor, int limit,
                             json_t **ret_list);
 /* Endings after that number, at most `limit`, and the last number given so far. */

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 
-#define NEWEST "ffffffff-ffff-ffff-ffff-ffffffffffff"
 #define CLEAN_BATCH 200
 #define ENDINGS_KEPT_MS (25 * 3600 * 1000LL) /* an access token lives 24 h at most */
 #define AUDIT_KEPT_MS (90 * 24 * 3600 * 1000LL)
@@ -285,7 +284,7 @@ static int sessions_body(struct transaction *tx, void *arg)
 FIBER_FN int users_store_sessions(struct database *database, const char *user_id, const char *current, const char *cursor, int limit,
                             json_t **ret_list)
 {
-    struct reading work = {.user_id = user_id, .current = current, .cursor = *cursor ? cursor : NEWEST, .limit = limit};
+    struct reading work = {.user_id = user_id, .current = current, .cursor = cursor, .limit = limit};
     int error = database_read(database, sessions_body, &work);
     if (!error)
         *ret_list = work.list;

@@ -12,7 +12,6 @@
 #include <errno.h>
 
 #define USER_COLUMNS "id, email, name, role, password_hash, created_at, updated_at"
-#define NEWEST "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 static struct user user_of(const struct rows *rows, unsigned row)
 {
@@ -179,7 +178,7 @@ static int list_body(struct transaction *tx, void *arg)
 
 FIBER_FN int users_store_list(struct database *database, const char *cursor, int limit, json_t **ret_list)
 {
-    struct listing work = {.cursor = *cursor ? cursor : NEWEST, .limit = limit};
+    struct listing work = {.cursor = cursor, .limit = limit};
     int error = database_scan(database, list_body, &work);
     if (!error)
         *ret_list = work.list;

@@ -54,6 +54,16 @@ test('a parameter that comes twice is 400', async () => {
     assert.equal((await ada.get('/products?limit=1&&cursor=&')).status, 200);
 });
 
+test('a cursor that no list has given is told of once', async () => {
+    const ada = await register(shop);
+    for (const list of ['/products', '/orders', '/payments', '/auth/sessions', '/notifications'])
+        for (const cursor of ['%00', 'nonsense', 'a%20b', 'x'.repeat(300)]) {
+            const answer = await ada.get(`${list}?cursor=${cursor}`);
+            assert.equal(answer.status, 422, `${list} ${cursor} → ${answer.text}`);
+            assert.deepEqual(answer.body.errors.map((e) => e.pointer), ['/cursor'], `${list} ${cursor}`);
+        }
+});
+
 test('another content type or none is 415', async () => {
     const body = JSON.stringify({ email: new_email(), password: PASSWORD });
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/jsonx', undefined]) {
