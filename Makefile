@@ -42,9 +42,9 @@ soak: build ## ten minutes under load, a failure of every call, then a minute fo
 	@scripts/install test
 	@scripts/soak
 
-fmt: ## clang-format over the C sources
-	@command -v clang-format > /dev/null || { echo "purser: please install clang-format"; exit 1; }
-	@find src tests -name '*.[ch]' -exec clang-format -i {} +
+fmt: ## clang-format over the lines of C that differ from the last commit
+	@command -v git-clang-format > /dev/null || { echo "purser: please install clang-format"; exit 1; }
+	@git clang-format --quiet --force --extensions c,h HEAD
 
 clean: ## removes what was built, not the data
 	@rm -rf build
