@@ -2,26 +2,22 @@
 // acknowledged is lost, nothing is charged twice, and everything comes back by itself.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { after, before, test } from 'node:test';
-import { promisify } from 'node:util';
 import { next_address, request } from '../support/client.mjs';
+import { admins, cluster, engines } from '../support/engines.mjs';
 import { Buyer, Listener, STOCK, all_settled, check_books, check_charges, check_notifications, check_orders, check_seen } from '../support/oracle.mjs';
 import { admin, new_key, product, register } from '../support/shop.mjs';
+import { sandbox_outside } from '../support/sandbox.mjs';
 import { system } from '../support/system.mjs';
 import { sleep, until } from '../support/wait.mjs';
 
-const run = promisify(execFile);
-const scripts = new URL('../../scripts/', import.meta.url).pathname;
-const engines = (...args) => run(`${scripts}engines`, args, { maxBuffer: 1 << 24 });
-const cluster = (...args) => run(`${scripts}cluster`, args, { maxBuffer: 1 << 24 });
 const BUYERS = 4;
-const ORDERS_ADMIN = process.env.PURSER_ORDERS_ADMIN;
 
-let shop, boss, skus, buyers, listeners, streams, prober;
+let shop, sandbox, boss, skus, buyers, listeners, streams, prober;
 
 before(async () => {
     shop = await system();
+    sandbox = await sandbox_outside();
     boss = await admin(shop);
     skus = [];
     for (let i = 0; i < 4; i += 1) skus.push((await product(boss, { unit_price: 100 + i, stock: STOCK })).sku);
@@ -34,7 +30,7 @@ before(async () => {
 
 /** Readiness of the first order service, at its admin address: `{status, missing}`. */
 async function readiness() {
-    const { body } = await request(ORDERS_ADMIN, 'GET', '/health/ready', { unchecked: true, from: next_address(), seconds: 5 });
+    const { body } = await request(admins()['orders-1'], 'GET', '/health/ready', { unchecked: true, from: next_address(), seconds: 5 });
     return body;
 }
 
@@ -118,7 +114,6 @@ for (const name of ['orders-1', 'payments-1', 'users-2', 'notifications-1', 'gat
 }
 
 test('in the end nothing is lost and nothing happened twice', async (context) => {
-    const sandbox = { charges };
     const everyone = [...buyers, prober];
     for (const buyer of buyers) buyer.stopped = true;
     await Promise.all(streams.slice(0, BUYERS));
@@ -133,19 +128,6 @@ test('in the end nothing is lost and nothing happened twice', async (context) =>
     assert.deepEqual((await boss.get('/operations/dead-letters')).body.data, []);
     context.diagnostic(`${everyone.reduce((sum, b) => sum + b.log.length, 0)} orders`);
 });
-
-/** Every charge that the provider knows. */
-async function charges() {
-    const rows = [];
-    let cursor = null;
-    do {
-        const query = cursor ? `&cursor=${encodeURIComponent(cursor)}` : '';
-        const { body } = await request(process.env.PURSER_SANDBOX_URL, 'GET', `/charges?limit=100${query}`, { unchecked: true, from: next_address() });
-        rows.push(...body.data);
-        cursor = body.next_cursor;
-    } while (cursor);
-    return rows;
-}
 
 after(async () => {
     for (const one of [...(buyers ?? []), ...(listeners ?? [])]) one.stopped = true;

@@ -1,0 +1,14 @@
+// The engines and processes of the cluster under test, by the scripts that started them.
+
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const scripts = new URL('../../scripts/', import.meta.url).pathname;
+
+/** `scripts/engines` with these words: `kill kafka`. */
+export const engines = (...args) => run(`${scripts}engines`, args, { maxBuffer: 1 << 24 });
+/** `scripts/cluster` with these words: `up orders-1`. */
+export const cluster = (...args) => run(`${scripts}cluster`, args, { maxBuffer: 1 << 24 });
+/** The admin addresses of all processes: name → URL. */
+export const admins = () => Object.fromEntries(process.env.PURSER_ADMINS.split(',').map((pair) => pair.split('=')));
