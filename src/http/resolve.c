@@ -1,4 +1,4 @@
-/* Names to addresses, on libuv's threads. A lookup that nobody waits for any more ends by itself. */
+/* Names to addresses, on libuv's threads; what is an address already needs none. A lookup that nobody waits for any more ends by itself. */
 #include "http/client.h"
 
 #include "base/memory.h"
@@ -52,8 +52,24 @@ static const char *print_address(const struct addrinfo *found, int port)
     return arena_printf(fiber_arena(), "%s:%d", host, port);
 }
 
+/* NULL for what is a name. */
+static const char *address_as_it_is(const char *host, int port)
+{
+    unsigned char bytes[sizeof(struct in6_addr)];
+    if (uv_inet_pton(AF_INET, host, bytes) == 0)
+        return arena_printf(fiber_arena(), "%s:%d", host, port);
+    if (uv_inet_pton(AF_INET6, host, bytes) == 0)
+        return arena_printf(fiber_arena(), "[%s]:%d", host, port);
+    return NULL;
+}
+
 FIBER_FN int http_resolve(const char *host, int port, const char **ret_addresses, unsigned room)
 {
+    const char *numeric = room ? address_as_it_is(host, port) : NULL;
+    if (numeric) {
+        ret_addresses[0] = numeric;
+        return 1;
+    }
     struct lookup *lookup = memory_get_zeroed(sizeof *lookup);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
     int count = 0;

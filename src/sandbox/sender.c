@@ -21,6 +21,7 @@
 
 #define INSIDE_TARGET "/api/v1/payments/callbacks/sandbox"
 #define BATCH 256
+#define AT_ONCE 32 /* fewer than idle connections are kept, or each batch would open some and close them */
 #define PAUSE_MS 1000
 #define GATHER_MS 100
 #define CALL_MS 5000
@@ -122,8 +123,8 @@ static FIBER_FN void send_one(void *arg)
 static void send_ended(void *arg)
 {
     struct sender *sender = arg;
-    if (--sender->on_the_way == 0)
-        wakeup_ring(&sender->sent);
+    sender->on_the_way--;
+    wakeup_ring(&sender->sent);
 }
 
 /* On a fiber of its own, which counts itself off when it goes, however it ends. */
@@ -140,13 +141,15 @@ static void send_start(struct sending *sending)
         arena_free(arena);
 }
 
-/* Sends all of a batch at once; those whose fiber could not run count as not taken. */
+/* Sends a batch, some at once; those whose fiber could not run count as not taken. */
 static FIBER_FN int send_batch(struct sender *sender, struct callback *list, int count)
 {
     struct sending *sendings = arena_alloc(fiber_arena(), sizeof *sendings * (size_t)count);
     for (int i = 0; i < count; i++) {
         list[i].pause_ms = callback_pause_ms(list[i].attempts, -1);
         sendings[i] = (struct sending){sender, &list[i]};
+        while (sender->on_the_way >= AT_ONCE)
+            wakeup_wait_uninterrupted(&sender->sent);
         send_start(&sendings[i]);
     }
     while (sender->on_the_way)
