@@ -8,8 +8,11 @@
 #include "base/clock.h"
 
 #include <amqp_framing.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define CONFIRM_MS 10000
 
@@ -186,18 +189,32 @@ static int take_frame(struct rabbitmq_link *link, struct round *round, int64_t u
 
 /* ---- the round ---- */
 
-static bool send_all(struct rabbitmq_link *link, struct round *round, struct rabbitmq_job *jobs)
+static void gather(struct round *round, struct rabbitmq_job *jobs)
 {
     for (struct rabbitmq_job *job = jobs; job; job = job->next)
-        for (unsigned i = 0; !job->counts && i < job->count; i++) {
-            if (job->confirmed[i])
-                continue;
-            if (!know(link, &job->list[i]) || !send_one(link, &job->list[i]))
-                return false;
-            round->slots[round->count++] = (struct slot){.job = job, .at = i};
-        }
+        for (unsigned i = 0; !job->counts && i < job->count; i++)
+            if (!job->confirmed[i])
+                round->slots[round->count++] = (struct slot){.job = job, .at = i};
     round->waiting = round->count;
-    return true;
+}
+
+/* While it is on, what is written leaves in full packets only: the library writes each message by itself. */
+static void hold_packets(struct rabbitmq_link *link, int on)
+{
+    setsockopt(link->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on);
+}
+
+/* A declaration waits for its answer, so all come before the messages. */
+static bool send_all(struct rabbitmq_link *link, const struct round *round)
+{
+    bool sent = true;
+    for (unsigned i = 0; i < round->count && sent; i++)
+        sent = know(link, outgoing_of(&round->slots[i]));
+    hold_packets(link, true);
+    for (unsigned i = 0; i < round->count && sent; i++)
+        sent = send_one(link, outgoing_of(&round->slots[i]));
+    hold_packets(link, false);
+    return sent;
 }
 
 static void note_confirmed(struct round *round)
@@ -214,7 +231,8 @@ static void note_confirmed(struct round *round)
 bool rabbitmq_round_publish(struct rabbitmq_link *link, struct rabbitmq_job *jobs)
 {
     struct round round = {.before = link->published};
-    if (!send_all(link, &round, jobs))
+    gather(&round, jobs);
+    if (!send_all(link, &round))
         return false;
     int64_t until = clock_mono_ms() + CONFIRM_MS;
     int status = AMQP_STATUS_OK;
