@@ -3,7 +3,7 @@
  * key's (P-256, hence ES256); a header may only name the key. JWS signatures are r || s of 32 bytes each (RFC 7518 section 3.4), which OpenSSL
  * wants as DER.
  */
-#include "security/token_keys.h"
+#include "security/signing_keys.h"
 
 #include "base/clock.h"
 #include "base/log.h"

@@ -2,7 +2,7 @@
  * The keys of access tokens, all P-256: private ones, which sign and are sealed for the database, and sets of public ones, as a JWKS document
  * has them (RFC 7517).
  */
-#include "security/token_keys.h"
+#include "security/signing_keys.h"
 
 #include <errno.h>
 #include <openssl/bn.h>

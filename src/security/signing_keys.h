@@ -1,6 +1,6 @@
-/* The keys of tokens.h from inside: token_keys.c makes, seals and reads them, tokens.c signs and checks with them. */
-#ifndef PURSER_SECURITY_TOKEN_KEYS_H
-#define PURSER_SECURITY_TOKEN_KEYS_H
+/* The keys of tokens.h from inside: signing_keys.c makes, seals and reads them, tokens.c signs and checks with them. */
+#ifndef PURSER_SECURITY_SIGNING_KEYS_H
+#define PURSER_SECURITY_SIGNING_KEYS_H
 
 #include "security/tokens.h"
 
