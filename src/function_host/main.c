@@ -52,6 +52,9 @@ int main(int count, char **arguments)
     uint32_t walls = 0;
     struct function_slots *slots = map_slots();
     reserve_socket_place();
+    /* Ctrl-C in a terminal is for the service, which ends us when the last call is done. Not a session: the scheduler shares
+     * processor time between sessions first, so priorities within one would mean nothing to those outside it. */
+    setpgid(0, 0);
     prctl(PR_SET_NAME, "purser-function");
     groups_start(count > 1 ? arguments[1] : "off");
     walls_enter_namespaces(&walls);

@@ -1,8 +1,8 @@
 /* Looking at workers from outside. The engine's own limits do not hold (a native call does not look at its watchdog), so
  * each worker that is at a call is looked at every few milliseconds, and killed when it is over a limit. Private memory
  * is what its resident set has beyond files: shared libraries are nobody's fault. A call that has used much processor
- * time sinks to the idle class, so that it does not get in the way of the short ones; where the host has the right to, it is raised again
- * when the call has ended. */
+ * time sinks to the idle class, so that it does not get in the way of the short ones; where the host has the right to, it is raised for
+ * moments if it gets next to nothing, and again when the call has ended. */
 #include "function_host/watch.h"
 #include "function_host/timers.h"
 
@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #define DEMOTE_AFTER_NS 20000000u
+/* A hundredth of one processor, for a call that has been demoted: a busy machine slows it down, and never stops it. */
+#define LEAST_SHARE 100
 
 static bool may_raise;
 
@@ -34,9 +36,11 @@ static bool set_policy(pid_t pid, int policy)
     return sched_setscheduler(pid, policy, &none) == 0;
 }
 
-void watch_demote(const struct watch_worker *worker, struct function_slot *slot, enum function_demotion how_long)
+void watch_demote(struct watch_worker *worker, struct function_slot *slot, enum function_demotion how_long)
 {
     set_policy(worker->pid, SCHED_IDLE);
+    worker->lifted = false;
+    worker->demoted_at_ns = 0; /* noted at the next look */
     atomic_store(&slot->demoted, may_raise ? how_long : FUNCTION_DEMOTION_FOREVER);
 }
 
@@ -94,6 +98,19 @@ static void kill_worker(struct watch_worker *worker, enum function_exit reason)
     kill(worker->pid, SIGKILL);
 }
 
+/* The idle class alone may get nothing at all for as long as others are busy. */
+static void hold_least_share(struct watch_worker *worker, uint64_t used_ns)
+{
+    uint64_t now_ns = timers_now_ns();
+    if (!worker->demoted_at_ns) {
+        worker->demoted_at_ns = now_ns;
+        worker->demoted_cpu_ns = used_ns;
+    }
+    bool lift = (used_ns - worker->demoted_cpu_ns) * LEAST_SHARE < now_ns - worker->demoted_at_ns;
+    if (lift != worker->lifted && may_raise && set_policy(worker->pid, lift ? SCHED_OTHER : SCHED_IDLE))
+        worker->lifted = lift;
+}
+
 static void note_start(struct watch_worker *worker, struct function_slot *slot)
 {
     uint32_t number = atomic_load(&slot->call_number);
@@ -102,6 +119,7 @@ static void note_start(struct watch_worker *worker, struct function_slot *slot)
     raise_again(worker, slot);
     worker->call_number = number;
     worker->cpu_start_ns = cpu_ns(worker);
+    worker->demoted_at_ns = 0;
 }
 
 bool watch_look(struct watch_worker *worker, struct function_slot *slot)
@@ -124,5 +142,7 @@ bool watch_look(struct watch_worker *worker, struct function_slot *slot)
         kill_worker(worker, FUNCTION_EXIT_CPU);
     else if (used_ns > DEMOTE_AFTER_NS && !atomic_load(&slot->demoted))
         watch_demote(worker, slot, FUNCTION_DEMOTION_CALL);
+    else if (atomic_load(&slot->demoted))
+        hold_least_share(worker, used_ns);
     return true;
 }

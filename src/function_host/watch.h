@@ -18,6 +18,8 @@ struct watch_worker {
     uint32_t memory_kb;
     uint32_t call_number; /* of the call whose start was noted */
     uint64_t cpu_start_ns;
+    uint64_t demoted_at_ns, demoted_cpu_ns; /* since when it has the lowest priority, and what it had used then; 0: not looked at since */
+    bool lifted;                            /* to the usual priority for a moment, for it had been given too little */
     bool moving; /* into its memory group: its process id must not become free */
     enum function_exit killed_for; /* FUNCTION_EXIT_NONE: not killed by the watch */
 };
@@ -25,8 +27,8 @@ struct watch_worker {
 /* Finds out whether priorities may be raised again. Once, before watch_begin. */
 void watch_init(void);
 
-/* To the lowest priority, which everything else on the machine goes before. */
-void watch_demote(const struct watch_worker *worker, struct function_slot *slot, enum function_demotion how_long);
+/* To the lowest priority, which everything else of the session goes before; where the host may, a small share is kept for it. */
+void watch_demote(struct watch_worker *worker, struct function_slot *slot, enum function_demotion how_long);
 
 /* Notes how to look at a worker that was just forked. */
 void watch_begin(struct watch_worker *worker, int proc_fd);

@@ -161,8 +161,6 @@ static int spawn_life(struct host_life *life, int command_fd, int slots_fd)
     static char language[] = "LANG=C.UTF-8", zone[] = "TZ=UTC";
     char *environment[] = {language, zone, NULL}; /* nothing of ours, secrets least of all */
     uv_process_options_t options = {
-        /* A session of its own: Ctrl-C in a terminal is for us, who end it when the last call is done. */
-        .flags = UV_PROCESS_DETACHED,
         .file = executable,
         .args = arguments,
         .env = environment,
