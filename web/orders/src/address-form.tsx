@@ -11,7 +11,7 @@ const FIELDS: { key: keyof Address; label: string; auto: string; span: number; p
   { key: 'line2', label: 'More (optional)', auto: 'address-line2', span: 12, phone: 12, required: false, max: 200 },
   { key: 'postal_code', label: 'Postal code', auto: 'postal-code', span: 4, phone: 5, required: true, max: 20 },
   { key: 'city', label: 'City', auto: 'address-level2', span: 5, phone: 7, required: true, max: 100 },
-  { key: 'country', label: 'Country', auto: 'country', span: 3, phone: 6, required: true, max: 2 },
+  { key: 'country', label: 'Country', auto: 'country', span: 3, phone: 12, required: true, max: 2 },
 ];
 
 /** The address to send, null for none, or what is missing in a half-filled one. */

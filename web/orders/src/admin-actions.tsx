@@ -1,7 +1,7 @@
-/** What administrators do with an order: ship, deliver, refund. */
+/** What administrators do with an order: ship, deliver, refund. Not there where there is nothing to do. */
 import { useIntentKey } from '@purser/api';
 import type { Order } from '@purser/api';
-import { Button, Card, Group, Icon, InlineError, Stack, Text, Title, useMutation } from '@purser/ui';
+import { Button, Card, Group, Icon, InlineError, Stack, Title, useMutation } from '@purser/ui';
 import { RefundButton } from './refund-button';
 import { moveOrder, useRefreshOrders } from './requests';
 import { canRefund } from './rules';
@@ -15,6 +15,7 @@ export function AdminActions({ order }: { order: Order }) {
     onSettled: refresh,
   });
   const nothing = order.status !== 'paid' && order.status !== 'shipped' && !canRefund(order.payment);
+  if (nothing && move.error === null) return null;
   return (
     <Card>
       <Stack>
@@ -23,7 +24,6 @@ export function AdminActions({ order }: { order: Order }) {
           {order.status === 'paid' && <Button leftSection={<Icon name="truck" />} loading={move.isPending} onClick={() => move.mutate('ship')}>Mark as shipped</Button>}
           {order.status === 'shipped' && <Button leftSection={<Icon name="check" />} loading={move.isPending} onClick={() => move.mutate('deliver')}>Mark as delivered</Button>}
           {order.payment !== null && canRefund(order.payment) && <RefundButton payment={order.payment} />}
-          {nothing && <Text c="dimmed">There is nothing to do in this state.</Text>}
         </Group>
         <InlineError error={move.error} />
       </Stack>

@@ -40,7 +40,7 @@ function Found({ order }: { order: Order }) {
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 5 }}>
           <Stack>
-            <Card><Stack><Title order={2}>On its way</Title><StatusTimeline order={order} /></Stack></Card>
+            <Card><Stack><Title order={2}>Progress</Title><StatusTimeline order={order} /></Stack></Card>
             <Payments order={order} />
           </Stack>
         </Grid.Col>
