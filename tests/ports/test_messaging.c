@@ -484,6 +484,77 @@ static void test_idempotency(void **state)
     case_run(idempotency, NULL);
 }
 
+/* ---- a row that got its number first and was committed last is not passed over (a database with one writer has none) ---- */
+
+struct late {
+    struct batch batch;
+    _Atomic bool is_numbered, may_commit, has_committed;
+};
+
+static int add_and_wait(struct transaction *tx, void *arg)
+{
+    struct late *late = arg;
+    struct rows rows;
+    int code = add_events(tx, &late->batch);
+    if (code == 0) /* answered when the row is there */
+        code = sql_query(tx, &rows, "SELECT 1", "");
+    atomic_store(&late->is_numbered, true);
+    while (code == 0 && !atomic_load(&late->may_commit))
+        fiber_sleep(10);
+    return code;
+}
+
+static void commit_late(void *arg)
+{
+    struct late *late = arg;
+    check_equal(database_transact(database, add_and_wait, late), 0);
+    atomic_store(&late->has_committed, true);
+}
+
+static bool is_true(void *arg)
+{
+    return atomic_load((_Atomic bool *)arg);
+}
+
+/* The first number's transaction is open while rows with higher ones are committed, sent and deleted. */
+static void check_late(enum outbox_kind kind, const char *destination, int first, struct effect *effect)
+{
+    struct late late = {.batch = {kind, destination, first, 1, 1}};
+    check_equal(fiber_start("late", commit_late, &late), 0);
+    case_until(is_true, &late.is_numbered);
+    for (int i = 1; i < 4; i++) {
+        send_events((struct batch){kind, destination, first + i, 1, 1});
+        case_until_count(&effect->told, i);
+    }
+    case_until(outbox_is_empty, NULL);
+    check(!atomic_load(&late.has_committed));
+    atomic_store(&late.may_commit, true);
+    case_until_count(&effect->told, 4);
+    case_until(is_true, &late.has_committed);
+}
+
+static void late_commit(void *arg)
+{
+    static struct effect work, facts;
+    struct err err = {0};
+    const char *name = case_name("late"), *topic = case_name("late"), *topics[] = {topic, NULL};
+    struct event_handler worker = handler_of(&work), reader = handler_of(&facts);
+    open_all();
+    check_equal(consume_queue(database, queue, name, &worker, &err), 0);
+    check_equal(consume_stream(database, stream, case_name("group"), topics, &reader, &err), 0);
+    check_late(OUTBOX_QUEUE, name, 0, &work);
+    check_late(OUTBOX_STREAM, topic, 100, &facts);
+    check_effects(8);
+    close_all();
+}
+
+static void test_late_commit(void **state)
+{
+    if (strncmp(settings_text("database_url"), "postgres:", 9) != 0)
+        skip();
+    case_run(late_commit, NULL);
+}
+
 /* ---- killed between the commit and the publishing: the event arrives after the restart ---- */
 
 static const char *death_queue, *death_consumer;
@@ -533,6 +604,7 @@ int main(void)
         cmocka_unit_test(test_dropped_of_stream),
         cmocka_unit_test(test_passing),
         cmocka_unit_test(test_idempotency),
+        cmocka_unit_test(test_late_commit),
         cmocka_unit_test(test_death),
     };
     case_settings();
