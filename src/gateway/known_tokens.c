@@ -1,6 +1,7 @@
-/* A table of sets by hash; in a full set the token that expires first gives way. */
+/* A table of sets by hash. What has expired goes when its set takes another one; in a full set the token that expires first gives way. */
 #include "gateway/known_tokens.h"
 
+#include "base/clock.h"
 #include "runtime/worker.h"
 
 #include <sodium.h>
@@ -30,6 +31,12 @@ struct known_token *known_tokens_find(struct text token)
     return NULL;
 }
 
+void known_tokens_forget(struct known_token *known)
+{
+    free(known->token);
+    *known = (struct known_token){0};
+}
+
 /* Where a token may be put: a free place, else that of the one which expires first. NULL when memory is short. */
 static struct known_token *place_for(uint64_t hash)
 {
@@ -38,16 +45,14 @@ static struct known_token *place_for(uint64_t hash)
     if (!sets)
         return NULL;
     struct known_token *set = sets[hash % SETS], *best = &set[0];
+    int64_t now_ms = clock_wall_ms();
+    for (unsigned i = 0; i < WAYS; i++)
+        if (set[i].token && set[i].expires_wall_ms <= now_ms)
+            known_tokens_forget(&set[i]);
     for (unsigned i = 1; i < WAYS && best->token; i++)
         if (!set[i].token || set[i].expires_wall_ms < best->expires_wall_ms)
             best = &set[i];
     return best;
-}
-
-void known_tokens_forget(struct known_token *known)
-{
-    free(known->token);
-    *known = (struct known_token){0};
 }
 
 /* Of the worker that ends. */
