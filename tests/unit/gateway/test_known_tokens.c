@@ -11,14 +11,16 @@
 #include "base/clock.h"
 #include "gateway/known_tokens.h"
 
-static struct text name(char *buffer, const char *kind, unsigned number)
+#define NAME_SIZE 32
+
+static struct text name(char buffer[NAME_SIZE], const char *kind, unsigned number)
 {
-    return (struct text){buffer, (size_t)sprintf(buffer, "%s.%u", kind, number)};
+    return (struct text){buffer, (size_t)snprintf(buffer, NAME_SIZE, "%s.%u", kind, number)};
 }
 
 static void add(const char *kind, unsigned count, int64_t expires_wall_ms)
 {
-    char buffer[32];
+    char buffer[NAME_SIZE];
     struct token_claims claims = {.user_id = "user", .role = "admin", .session_id = "session", .expires_wall_ms = expires_wall_ms};
     for (unsigned i = 0; i < count; i++)
         known_tokens_add(name(buffer, kind, i), &claims);
@@ -26,7 +28,7 @@ static void add(const char *kind, unsigned count, int64_t expires_wall_ms)
 
 static unsigned known(const char *kind, unsigned count)
 {
-    char buffer[32];
+    char buffer[NAME_SIZE];
     unsigned found = 0;
     for (unsigned i = 0; i < count; i++)
         found += known_tokens_find(name(buffer, kind, i)) != NULL;
