@@ -35,6 +35,7 @@ export class Socket {
         const matches = typeof test === 'string' ? (m) => m.type === test : test;
         return until(`a message ${what} on the socket`, () => {
             const found = this.messages.find(matches);
+            if (!found && this.refused) throw new Error(`refused: ${JSON.stringify(this.refused)}`);
             if (!found && this.closed) throw new Error(`closed: ${JSON.stringify(this.closed)} after ${JSON.stringify(this.messages)}`);
             return found;
         }, { every_ms: 5 });
