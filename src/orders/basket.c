@@ -124,8 +124,14 @@ static int refuse_lines(struct transaction *tx, const struct basket *basket, str
         else if (code < 0)
             return code;
         else if (product.stock < line->quantity) {
-            problem_errors_add(&short_of, arena_printf(answer->arena, "/items/%u/quantity", i), "Only %" PRId64 " is left.", product.stock);
-            detail = arena_printf(answer->arena, "Only %" PRId64 " of %s is left.", product.stock, line->sku);
+            const char *field = arena_printf(answer->arena, "/items/%u/quantity", i);
+            if (product.stock == 0) {
+                problem_errors_add(&short_of, field, "It is sold out.");
+                detail = arena_printf(answer->arena, "%s is sold out.", line->sku);
+            } else {
+                problem_errors_add(&short_of, field, "Only %" PRId64 " is left.", product.stock);
+                detail = arena_printf(answer->arena, "Only %" PRId64 " of %s is left.", product.stock, line->sku);
+            }
         }
     }
     if (problem_errors_answer(&unknown, answer))

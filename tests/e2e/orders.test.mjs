@@ -99,10 +99,12 @@ test('bad orders name every bad field', async () => {
 test('too little stock is 409 and takes nothing', async () => {
     const many = (await product(boss, { stock: 10 })).sku;
     const few = (await product(boss, { stock: 1 })).sku;
+    const none = (await product(boss, { stock: 0 })).sku;
     const ada = await register(shop);
-    const answer = await ada.post('/orders', order_body([{ sku: many, quantity: 1 }, { sku: few, quantity: 2 }]), { key: new_key() });
+    const answer = await ada.post('/orders', order_body([{ sku: many, quantity: 1 }, { sku: few, quantity: 2 }, { sku: none, quantity: 1 }]), { key: new_key() });
     assert.equal(answer.status, 409);
     assert.equal(answer.body.type, '/problems/out-of-stock');
+    assert.deepEqual(answer.body.errors.map((one) => [one.pointer, one.detail]), [['/items/1/quantity', 'Only 1 is left.'], ['/items/2/quantity', 'It is sold out.']]);
     assert.equal(await stock_of(ada, many), 10);
     assert.equal(await stock_of(ada, few), 1);
 });

@@ -99,7 +99,7 @@ function Refusal({ error, before, currency }: { error: unknown; before: number |
     );
   }
   if (error.code === 'out-of-stock') {
-    return <Alert color="brass" icon={<Icon name="alert" />} title="Not enough left" role="alert">{error.problem?.detail ?? 'Somebody was faster.'} Nothing was charged.</Alert>;
+    return <Alert color="brass" icon={<Icon name="alert" />} title="Not enough left" role="alert">Somebody was faster: each item says what is left. Nothing was charged.</Alert>;
   }
   return <InlineError error={error} />;
 }
