@@ -14,6 +14,8 @@
 
 #include <errno.h>
 
+#define AWAIT_LOOK_MS 5
+
 struct text authenticate_token(const struct http_request *request)
 {
     struct text bearer = text_of("Bearer "), value = http_header(&request->headers, "Authorization");
@@ -92,6 +94,15 @@ FIBER_FN int authenticate_start(struct cache *cache, void (*ended)(const char *s
     if (!error)
         error = token_keys_start();
     return error ? err_set(err, error, "cannot watch for ended sessions") : 0;
+}
+
+FIBER_FN bool authenticate_await(int64_t ms)
+{
+    int64_t until = clock_mono_ms() + ms;
+    while (!token_keys_are_there() || !revocations_are_known())
+        if (clock_mono_ms() >= until || fiber_sleep(AWAIT_LOOK_MS))
+            return false;
+    return true;
 }
 
 void authenticate_stop(void)

@@ -13,6 +13,8 @@
  * it becomes known. 0 or negative. */
 FIBER_FN int authenticate_start(struct cache *cache, void (*ended)(const char *session_id), struct err *err);
 void authenticate_stop(void);
+/* Waits until it can tell good tokens from bad ones, `ms` at most: whether it can. On a fiber of worker 0. */
+FIBER_FN bool authenticate_await(int64_t ms);
 /* Whether it has had the keys of access tokens. Any thread. */
 bool authenticate_has_keys(void);
 

@@ -28,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define AWAIT_MS 5000 /* for what a gateway has to know of tokens */
 #define SOCKET_PATH "/api/v1/notifications/ws"
 #define ROUTE_COOKIE "purser_route"
 #define DRAIN_ACCEPT_MS 2000
@@ -241,6 +242,10 @@ static FIBER_FN int start(struct cache *cache, struct err *err)
         error = authenticate_start(cache, sockets_end_session, err);
     if (!error)
         error = settle_start(cache, err);
+    /* A balancer sends requests as soon as the door is open, and tokens among them. Without the user service it opens all the same: most is
+     * refused then, and readiness says why. */
+    if (!error && !authenticate_await(AWAIT_MS))
+        log_warn("the door opens without keys of tokens, or without the sessions that have ended", NULL);
     if (!error)
         error = http_server_start(&options, &server, err);
     if (error)

@@ -15,6 +15,7 @@
 #include <inttypes.h>
 
 #define POLL_MS 500
+#define FIRST_POLL_MS 50 /* until it has asked once */
 #define ASK_MS 2000
 #define SWEEP_MS 60000
 #define BLIND_WARNING_MS 5000
@@ -23,7 +24,7 @@
 /* All on worker 0. */
 static struct cache *cache;
 static struct fiber *background;
-static bool stopping, must_ask;
+static bool stopping, must_ask, asking, asked;
 static int64_t last_number;
 static int64_t heard_mono_ms; /* when revocations were last known to be complete */
 static void (*on_ended)(const char *session_id);
@@ -99,15 +100,25 @@ static FIBER_FN int ask_for_revocations(void)
     }
 }
 
+static void ask_ended(void *unused)
+{
+    (void)unused;
+    asking = false;
+}
+
 static FIBER_FN void ask_fiber(void *unused)
 {
     (void)unused;
+    fiber_defer(ask_ended, NULL);
+    asking = true;
     fiber_narrow_deadline(ASK_MS);
     must_ask = false;
-    if (ask_for_revocations() == 0)
-        heard_mono_ms = clock_mono_ms();
-    else
+    if (ask_for_revocations()) {
         must_ask = true;
+        return;
+    }
+    asked = true;
+    heard_mono_ms = clock_mono_ms();
 }
 
 static void warn_if_blind(int64_t now)
@@ -129,16 +140,16 @@ static FIBER_FN void background_fiber(void *unused)
     background = fiber_self();
     while (!stopping) {
         int64_t now = clock_mono_ms();
-        if (cache_is_up(cache) && !must_ask)
+        if (cache_is_up(cache) && !must_ask && !asking)
             heard_mono_ms = now;
-        else
+        else if (!asking)
             fiber_start("revocations", ask_fiber, NULL);
         if (now - swept > SWEEP_MS) {
             revocations_sweep(clock_wall_ms());
             swept = now;
         }
         warn_if_blind(now);
-        int64_t before = fiber_narrow_deadline(POLL_MS);
+        int64_t before = fiber_narrow_deadline(asked || now - heard_mono_ms > BLIND_WARNING_MS ? POLL_MS : FIRST_POLL_MS);
         int waited = fiber_wait(); /* -ETIMEDOUT is the usual case: the next round */
         fiber_set_deadline(before);
         if (waited == -ECANCELED)
@@ -157,6 +168,11 @@ FIBER_FN int revocations_watch_start(struct cache *the_cache, void (*ended)(cons
     blind = counter_get("purser_revocations_blind_total", NULL, "Half seconds in which ended sessions could not be learned of");
     int error = cache_subscribe(cache, &subscription);
     return error ? error : fiber_start("revocations watch", background_fiber, NULL);
+}
+
+bool revocations_are_known(void)
+{
+    return asked;
 }
 
 void revocations_watch_stop(void)

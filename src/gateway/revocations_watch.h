@@ -10,6 +10,8 @@
 /* On worker 0. `ended` (NULL: nobody) is called there for each ended session, once it is refused here. 0 or negative. */
 FIBER_FN int revocations_watch_start(struct cache *cache, void (*ended)(const char *session_id));
 void revocations_watch_stop(void);
+/* Whether it has learned of the sessions that ended before it began. On worker 0. */
+bool revocations_are_known(void);
 /* A session has ended: refused from now on. Any worker. */
 void revocations_session_over(const char *session_id);
 

@@ -12,6 +12,7 @@
 #include <pthread.h>
 
 #define LOOK_MS 500
+#define FIRST_LOOK_MS 50 /* as long as there are none */
 #define FETCH_MS 2000
 #define FRESH_MS 30000
 #define COOL_DOWN_MS 2000
@@ -20,7 +21,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct key_set *keys;     /* guarded by the lock, as is the next */
 static int64_t fetched_mono_ms;  /* 0: never */
 static int64_t tried_mono_ms;    /* atomic */
-static struct fiber *background; /* worker 0 alone */
+static struct fiber *background; /* worker 0 alone, as is the next */
+static bool fetching;
 static struct counter *fetches;
 
 static struct key_set *keys_ref(void)
@@ -99,9 +101,17 @@ FIBER_FN int token_keys_verify(struct arena *arena, struct text token, struct to
     return error;
 }
 
+static void fetched(void *unused)
+{
+    (void)unused;
+    fetching = false;
+}
+
 static FIBER_FN void fetch_fiber(void *unused)
 {
     (void)unused;
+    fiber_defer(fetched, NULL);
+    fetching = true;
     fiber_narrow_deadline(FETCH_MS);
     fetch();
 }
@@ -109,12 +119,13 @@ static FIBER_FN void fetch_fiber(void *unused)
 static FIBER_FN void background_fiber(void *unused)
 {
     (void)unused;
+    int64_t at;
     background = fiber_self();
     do {
-        int64_t at = fetched_at();
-        if (!at || clock_mono_ms() - at > FRESH_MS)
+        at = fetched_at();
+        if (!fetching && (!at || clock_mono_ms() - at > FRESH_MS))
             fiber_start("keys", fetch_fiber, NULL); /* on a fiber of its own, whose arena goes with it */
-    } while (!fiber_sleep(LOOK_MS));
+    } while (!fiber_sleep(at ? LOOK_MS : FIRST_LOOK_MS));
     background = NULL;
 }
 
