@@ -19,7 +19,7 @@ const SECURITY = {
 };
 let gateways, nginx, base;
 
-/** Answers with its name; `/api/v1/broken` breaks off, `/api/v1/silent` says nothing. Keeps the requests that came. */
+/** Answers with its name, after `?after=` ms; `/api/v1/broken` breaks off, `/api/v1/silent` says nothing. Keeps the requests that came. */
 class Gateway {
     constructor(name, port) {
         Object.assign(this, { name, port, seen: [] });
@@ -28,9 +28,10 @@ class Gateway {
     async open() {
         this.server = http.createServer((request, response) => {
             this.seen.push(request);
-            if (request.url === '/api/v1/silent') return;
+            const after = new URL(request.url, 'http://x').searchParams.get('after') ?? 0;
+            if (this.frozen || request.url === '/api/v1/silent') return;
             if (request.url.startsWith('/api/v1/broken')) request.socket.destroy();
-            else response.end(this.name);
+            else setTimeout(() => response.end(this.name), Number(after));
         });
         this.server.on('upgrade', (request, socket) => {
             const accept = crypto.createHash('sha1').update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
@@ -98,7 +99,7 @@ const REFUSALS = [
     { status: 502, type: 'bad-gateway', retry: true, of: head('GET /api/v1/broken') },
     { status: 500, type: 'internal-error', of: head('GET /test/500') },
     { status: 503, type: 'unavailable', retry: true, of: head('GET /test/503') },
-    { status: 504, type: 'gateway-timeout', at: 2, of: head('GET /api/v1/silent') },
+    { status: 504, type: 'gateway-timeout', at: 2, of: head('POST /api/v1/silent', { late: 'Content-Length: 0\r\n' }) },
     { status: 505, type: 'http-version', unread: true, of: 'GET / HTTP/3.0\r\nHost: x\r\n\r\n' },
 ];
 
@@ -150,12 +151,58 @@ test('what a gateway is told: the id that the answer will carry, and an address 
     }
 });
 
-test('what breaks off: a GET asks the other gateway, a POST is sent once', async () => {
-    for (const [method, times] of [['GET', 2], ['POST', 1]]) {
+const KEY = 'Idempotency-Key: 1\r\n', NO_BODY = 'Content-Length: 0\r\n';
+
+/** How many gateways have been sent the request. */
+const times_sent = (target) => gateways.flatMap((gateway) => gateway.seen).filter((request) => request.url === target).length;
+
+test('what breaks off: what may be done twice asks the other gateway, what may not is sent once', async () => {
+    for (const [method, fields, times] of [['GET', '', 2], ['DELETE', '', 2], ['POST', NO_BODY, 1], ['PATCH', NO_BODY, 1], ['POST', KEY + NO_BODY, 2]]) {
         const target = `/api/v1/broken?n=${crypto.randomUUID()}`;
-        const { status } = await answer_to(base, head(`${method} ${target}`, { late: method === 'POST' ? 'Content-Length: 0\r\n' : '' }));
+        const { status } = await answer_to(base, head(`${method} ${target}`, { late: fields }));
         assert.equal(status, 502);
-        assert.equal(gateways.flatMap((gateway) => gateway.seen).filter((request) => request.url === target).length, times, method);
+        assert.equal(times_sent(target), times, method + fields);
+    }
+});
+
+test('the path, query and body that a gateway gets are those that came, whichever way they went', async () => {
+    for (const fields of ['', KEY]) {
+        const target = `/api/v1/products/a%2Fb%20c/..%2e?q=%26&n=${crypto.randomUUID()}`;
+        assert.equal((await answer_to(base, head(`POST ${target}`, { late: `${fields}Content-Length: 4\r\n` }) + 'body')).status, 200);
+        const { headers } = gateways.flatMap((gateway) => gateway.seen).find((request) => request.url === target);
+        assert.equal(headers['content-length'], '4');
+    }
+});
+
+test('a gateway that stands still: what may be done twice goes to the other one, and so does all that follows', async () => {
+    const still = await new Nginx({
+        http: `upstream gateways { least_conn; ${gateways.map(({ port }) => `server 127.0.0.1:${port} max_fails=1 fail_timeout=600s;`).join(' ')}
+            ${gateways.map(({ port }) => `server 127.0.0.1:${port} max_fails=0 backup;`).join(' ')} } upstream gateways_sticky { server 127.0.0.1:1; }`,
+        servers: [`set $purser_web ${temporary_folder()}; include web.conf; include server.conf;`],
+    }).start();
+    try {
+        gateways[0].frozen = true;
+        const before = gateways[0].seen.length;
+        for (const [method, fields] of [['GET', ''], ['POST', KEY + NO_BODY], ['GET', ''], ['POST', NO_BODY], ['PUT', NO_BODY]]) {
+            const { status, text } = await answer_to(still.bases[0], head(`${method} /api/v1/products`, { late: fields }));
+            assert.deepEqual([status, text], [200, 'two'], method + fields);
+        }
+        assert.ok(gateways[0].seen.length - before <= 1, 'one request found out for all');
+        gateways[0].frozen = false;
+        assert.equal((await answer_to(still.bases[0], head('GET /api/v1/broken'))).status, 502); // this puts the other one out, too
+        assert.equal((await answer_to(still.bases[0], head('POST /api/v1/products', { late: NO_BODY }))).status, 200, 'with all at rest, all are tried');
+    } finally {
+        gateways[0].frozen = false;
+        await still.stop();
+    }
+});
+
+test('what takes long is not cut: the second gateway has all its time, and a call of a function is made once', async () => {
+    for (const [of, times] of [['GET /api/v1/products', 2], ['POST /api/v1/functions/slow/invocations', 1]]) {
+        const target = `${of}?after=6500&n=${crypto.randomUUID()}`;
+        const { status } = await answer_to(base, head(target, { late: of.startsWith('POST') ? KEY + NO_BODY : '' }));
+        assert.equal(status, 200, of);
+        assert.equal(times_sent(target.split(' ')[1]), times, of);
     }
 });
 
