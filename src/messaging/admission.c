@@ -25,6 +25,7 @@ static bool is_kept(const struct admission *admission, int64_t slot)
 
 static void note_all_done(struct admission *admission, uint64_t done)
 {
+    done = done < admission->taken ? done : admission->taken;
     if (done > admission->done)
         admission->done = done;
 }
@@ -127,6 +128,18 @@ void admission_note_done(struct admission *admission, int64_t now_ms, int64_t ma
         note_all_done(admission, admission->taken_by[admission->done_slot % ADMISSION_SLOTS]);
 }
 
+/* Whoever is taken out twice is one too few only until a younger one is done. */
+void admission_note_dropped(struct admission *admission, int64_t now_ms, int64_t made_ms)
+{
+    advance(admission, now_ms);
+    int64_t slot = slot_of(made_ms < now_ms ? made_ms : now_ms);
+    if (slot <= admission->done_slot || !is_kept(admission, slot) || admission->taken_by[slot % ADMISSION_SLOTS] <= admission->done)
+        return;
+    for (; slot <= admission->slot; slot++)
+        admission->taken_by[slot % ADMISSION_SLOTS]--;
+    admission->taken--;
+}
+
 void admission_note_away(struct admission *admission, int64_t took_ms)
 {
     if (admission->away_count < AWAY_SMOOTH)
@@ -185,6 +198,14 @@ void admission_done(const char *id)
     int64_t now_ms = clock_mono_ms();
     pthread_mutex_lock(&lock);
     admission_note_done(&door, now_ms, made_ms_of(id, now_ms));
+    pthread_mutex_unlock(&lock);
+}
+
+void admission_dropped(const char *id)
+{
+    int64_t now_ms = clock_mono_ms();
+    pthread_mutex_lock(&lock);
+    admission_note_dropped(&door, now_ms, made_ms_of(id, now_ms));
     pthread_mutex_unlock(&lock);
 }
 

@@ -45,6 +45,8 @@ bool admission_enter(struct admission *admission, int64_t now_ms, int64_t target
 void admission_leave(struct admission *admission, int64_t now_ms, int64_t made_ms);
 /* An order that was made then is done, and so are those before it. */
 void admission_note_done(struct admission *admission, int64_t now_ms, int64_t made_ms);
+/* An order that was made then is waited for no longer; those before it are. */
+void admission_note_dropped(struct admission *admission, int64_t now_ms, int64_t made_ms);
 /* The provider had an order for so long. */
 void admission_note_away(struct admission *admission, int64_t took_ms);
 uint64_t admission_open(const struct admission *admission);
@@ -59,8 +61,10 @@ struct admission_order;
 int admission_ask(struct arena *arena, struct admission_order **ret_order);
 /* It is durable under that id (version 7). */
 void admission_placed(struct admission_order *order, const char *id);
-/* The buyer knows how it ended, or it will take a time that is not ours. The id is of the order, or of its first payment, which is made with it. */
+/* The buyer of the order knows how its payment ended, and so do those of the orders before it. */
 void admission_done(const char *id);
+/* That order left the line without waiting for the others: it was cancelled, or its end takes a time that is not ours. */
+void admission_dropped(const char *id);
 /* A provider that is another process had a new order's charge for so long. */
 void admission_away(int64_t took_ms);
 

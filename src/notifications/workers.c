@@ -79,17 +79,18 @@ static int on_requests(struct transaction *tx, void *context, struct event_item 
     return add_all(tx, items, count, read_request);
 }
 
-/* The orders whose buyers know now what came of them are done. Ids ascend with time: the youngest stands for all. */
+/* The orders whose buyers know now how they were paid are done. Ids ascend with time: the youngest stands for all. One that was cancelled did
+ * not wait with the others, and stands for itself. */
 static void note_done(const struct event_item *items, unsigned count)
 {
-    static const char *const ends[] = {EVENT_ORDER_PAID, EVENT_ORDER_PAYMENT_FAILED, EVENT_ORDER_CANCELLED};
     const char *youngest = NULL;
     for (unsigned i = 0; i < count; i++) {
-        const char *id = json_get_string(items[i].event->data, "order_id");
-        bool is_end = false;
-        for (unsigned j = 0; j < sizeof ends / sizeof *ends; j++)
-            is_end |= strcmp(items[i].event->type, ends[j]) == 0;
-        if (is_end && id && (!youngest || strcmp(id, youngest) > 0) && uuid_is_valid(id))
+        const char *id = json_get_string(items[i].event->data, "order_id"), *type = items[i].event->type;
+        if (!id || !uuid_is_valid(id))
+            continue;
+        if (strcmp(type, EVENT_ORDER_CANCELLED) == 0)
+            admission_dropped(id);
+        else if ((strcmp(type, EVENT_ORDER_PAID) == 0 || strcmp(type, EVENT_ORDER_PAYMENT_FAILED) == 0) && (!youngest || strcmp(id, youngest) > 0))
             youngest = id;
     }
     if (youngest)

@@ -92,7 +92,8 @@ static FIBER_FN void work_on_charge(struct job *job)
         bool unknown = payment->is_unknown || end.answer.verdict == PROVIDER_UNKNOWN;
         int64_t pause = unknown ? settings_duration_ms("payment_reconcile") : retry_pause_ms(payment->attempts);
         struct delay delay = {payment->id, unknown, clock_steady_ms() + pause};
-        admission_done(payment->id); /* what comes of it now is the provider's time */
+        if (payment->attempts == 1)
+            admission_dropped(payment->order_id); /* what comes of it now is the provider's time */
         code = database_transact(job->cashier->database, delay_charge, &delay);
         wakeup_ring(&job->cashier->wakeup);
     }

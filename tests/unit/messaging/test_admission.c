@@ -143,6 +143,41 @@ static void at_twice_the_load_all_that_can_be_done_is(void **state)
     overload(2500, 256);
 }
 
+/* Who leaves the line young says nothing of those who are in it. */
+static void orders_that_leave_the_line_stand_for_themselves(void **state)
+{
+    struct shop *shop = shop_new(1);
+    for (int64_t at = 0; at < 60000; at++) {
+        run(shop, START_MS + at, 1, 2000, 1000);
+        if (at % 1000 == 500)
+            admission_note_dropped(door, START_MS + at, START_MS + at - 100);
+    }
+    assert_true(shop->longest_ms < 2 * TARGET_MS);
+    assert_true(shop->done >= 59990);
+    free(shop);
+}
+
+/* All of them cancelled, none paid: the next ones find an empty line. Twice, or of another time, takes away nobody else for good. */
+static void whoever_left_is_not_waited_for(void **state)
+{
+    for (int i = 0; i < 100; i++)
+        take(START_MS + i);
+    for (int i = 0; i < 100; i++)
+        admission_note_dropped(door, START_MS + 200, START_MS + i);
+    assert_int_equal(admission_open(door), 0);
+    assert_true(admission_enter(door, START_MS + 30000, TARGET_MS));
+    admission_leave(door, START_MS + 30000, START_MS + 30000);
+    for (int i = 0; i < 3; i++)
+        admission_note_dropped(door, START_MS + 30010, START_MS + 30000);
+    admission_note_dropped(door, START_MS + 30010, START_MS - 100000000);
+    assert_int_equal(admission_open(door), 0);
+    take(START_MS + 40000);
+    take(START_MS + 50000);
+    admission_note_done(door, START_MS + 50001, START_MS + 40000);
+    admission_note_dropped(door, START_MS + 50001, START_MS + 40000);
+    assert_int_equal(admission_open(door), 1);
+}
+
 static void the_line_follows_the_pace(void **state)
 {
     struct shop *shop = shop_new(64);
@@ -271,6 +306,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nothing_is_refused_below_what_can_be_done, set_up, tear_down),
         cmocka_unit_test_setup_teardown(at_twice_the_load_all_that_can_be_done_is, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(orders_that_leave_the_line_stand_for_themselves, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(whoever_left_is_not_waited_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_line_follows_the_pace, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_slow_provider_refuses_nobody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(while_nothing_is_done_a_few_are_taken, set_up, tear_down),
