@@ -206,6 +206,7 @@ static void job_start(struct cashier *cashier, const struct payment *payment, co
     if (payment) {
         job->payment = *payment;
         job->payment.id = arena_strdup(arena, payment->id);
+        job->payment.order_id = arena_strdup(arena, payment->order_id);
         job->payment.currency = arena_strdup(arena, payment->currency);
         job->payment.method = arena_strdup(arena, payment->method);
     }

@@ -59,6 +59,7 @@ static FIBER_FN void begin(struct cashier *cashier, const struct event *event)
     }
     const struct payment payment = {
         .id = request.payment_id,
+        .order_id = request.order_id,
         .amount_minor = request.amount_minor,
         .currency = request.currency,
         .method = request.payment_method,
