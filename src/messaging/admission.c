@@ -128,12 +128,13 @@ void admission_note_done(struct admission *admission, int64_t now_ms, int64_t ma
         note_all_done(admission, admission->taken_by[admission->done_slot % ADMISSION_SLOTS]);
 }
 
-/* Whoever is taken out twice is one too few only until a younger one is done. */
+/* Whoever is taken out twice is one too few only until a younger one is done; there are never fewer than those that are done. */
 void admission_note_dropped(struct admission *admission, int64_t now_ms, int64_t made_ms)
 {
     advance(admission, now_ms);
     int64_t slot = slot_of(made_ms < now_ms ? made_ms : now_ms);
-    if (slot <= admission->done_slot || !is_kept(admission, slot) || admission->taken_by[slot % ADMISSION_SLOTS] <= admission->done)
+    if (admission->taken <= admission->done || slot <= admission->done_slot || !is_kept(admission, slot) ||
+        admission->taken_by[slot % ADMISSION_SLOTS] <= admission->done)
         return;
     for (; slot <= admission->slot; slot++)
         admission->taken_by[slot % ADMISSION_SLOTS]--;

@@ -178,6 +178,29 @@ static void whoever_left_is_not_waited_for(void **state)
     assert_int_equal(admission_open(door), 1);
 }
 
+/* One without an answer that is cancelled then leaves twice. */
+static void the_line_is_never_shorter_than_nothing(void **state)
+{
+    for (int i = 0; i < 3; i++)
+        take(START_MS + 1000 * i);
+    admission_note_dropped(door, START_MS + 3000, START_MS + 2000);
+    admission_note_dropped(door, START_MS + 3000, START_MS + 2000);
+    admission_note_done(door, START_MS + 3000, START_MS);
+    admission_note_dropped(door, START_MS + 3000, START_MS + 1000);
+    assert_true(admission_open(door) <= 1);
+    srand(1);
+    for (int64_t at = START_MS + 4000; at < START_MS + 100000; at++) {
+        int64_t made_ms = at - rand() % 200;
+        if (rand() % 3 == 0)
+            take(at);
+        else if (rand() % 2)
+            admission_note_dropped(door, at, made_ms);
+        else if (rand() % 20 == 0)
+            admission_note_done(door, at, made_ms);
+        assert_true(door->taken >= door->done);
+    }
+}
+
 static void the_line_follows_the_pace(void **state)
 {
     struct shop *shop = shop_new(64);
@@ -308,6 +331,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(at_twice_the_load_all_that_can_be_done_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(orders_that_leave_the_line_stand_for_themselves, set_up, tear_down),
         cmocka_unit_test_setup_teardown(whoever_left_is_not_waited_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_line_is_never_shorter_than_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_line_follows_the_pace, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_slow_provider_refuses_nobody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(while_nothing_is_done_a_few_are_taken, set_up, tear_down),
