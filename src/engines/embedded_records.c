@@ -74,12 +74,15 @@ int records_load_positions(struct transaction *tx, void *arg)
 {
     struct records_positions *positions = arg;
     for (unsigned i = 0; i < positions->count; i++) {
+        int64_t topic = positions->topics[i]->range.number;
         struct rows rows;
-        int code = sql_query(tx, &rows, "SELECT position FROM positions WHERE group_name = ?1 AND topic = ?2", "ti", positions->group,
-                             positions->topics[i]->range.number);
+        int code = sql_run(tx, "INSERT INTO positions (group_name, topic, position) VALUES (?1, ?2, 0) ON CONFLICT DO NOTHING", "ti",
+                           positions->group, topic);
+        if (code >= 0)
+            code = sql_query(tx, &rows, "SELECT position FROM positions WHERE group_name = ?1 AND topic = ?2", "ti", positions->group, topic);
         if (code < 0)
             return code;
-        positions->at[i] = rows.count ? rows_integer(&rows, 0, 0) : 0;
+        positions->at[i] = rows_integer(&rows, 0, 0);
     }
     return 0;
 }

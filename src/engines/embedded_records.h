@@ -39,6 +39,7 @@ struct records_positions {
     int64_t *at;            /* one a topic: read into, or to write */
     const int64_t *written; /* what is written already */
 };
+/* In a transaction that may write: a group is in the table from its first start on, so that whoever moves the data knows what it has not read. */
 int records_load_positions(struct transaction *tx, void *positions);
 int records_write_positions(struct transaction *tx, void *positions);
 

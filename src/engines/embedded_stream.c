@@ -171,7 +171,7 @@ static FIBER_FN int open_topics(struct embedded_loop *loop)
     for (unsigned i = 0; i < reader->topic_count; i++)
         if (!(reader->topics[i] = topic_open(reader->stream, reader->names[i], &code)))
             return code;
-    code = database_read(loop->file->database, records_load_positions, &positions);
+    code = database_transact(loop->file->database, records_load_positions, &positions);
     for (unsigned i = 0; i < reader->topic_count && code == 0; i++)
         atomic_store(&reader->position[i], reader->written[i]);
     return code;
