@@ -78,6 +78,21 @@ int database_scan(struct database *database, transaction_body *body, void *arg)
     return database->ops->scan(database, &tx, body, arg);
 }
 
+int database_read_one(struct database *database, transaction_body *body, void *arg)
+{
+    struct transaction tx = {.database = database, .arena = fiber_arena()};
+    return database->ops->read_one(database, &tx, body, arg);
+}
+
+int database_write_one(struct database *database, transaction_body *body, void *arg)
+{
+    struct transaction tx = {.database = database, .arena = fiber_arena()};
+    int code = database->ops->write_one(database, &tx, body, arg);
+    if (code == 0)
+        run_after_commit(&tx);
+    return code;
+}
+
 unsigned database_own(struct database *database, int first, unsigned count, bool *ret_owned)
 {
     return database->ops->own(database, first, count, ret_owned);

@@ -41,6 +41,11 @@ FIBER_FN int database_read(struct database *database, transaction_body *body, vo
 /* As database_read on the thread for scans (admin lists, ledger), so that they hold up nobody. */
 FIBER_FN int database_scan(struct database *database, transaction_body *body, void *arg);
 
+/* As database_read and database_transact, for a body that is one sql_query or sql_run: on PostgreSQL that statement is a transaction by
+ * itself, in one round trip. A write must come to the same when it is done twice: it is done again where its answer was lost. */
+FIBER_FN int database_read_one(struct database *database, transaction_body *body, void *arg);
+FIBER_FN int database_write_one(struct database *database, transaction_body *body, void *arg);
+
 /* Which of the schema's locks `first` … `first` + `count` - 1 (of 64) this process holds, having taken those that were free; it keeps them
  * until the connection that holds them ends. One process at a time; on SQLite always this one. Never waits for another holder. Returns
  * how many it holds. On worker 0. */

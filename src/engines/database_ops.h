@@ -40,6 +40,8 @@ struct database_ops {
     FIBER_FN int (*transact)(struct database *database, struct transaction *tx, transaction_body *body, void *arg);
     FIBER_FN int (*read)(struct database *database, struct transaction *tx, transaction_body *body, void *arg);
     FIBER_FN int (*scan)(struct database *database, struct transaction *tx, transaction_body *body, void *arg);
+    FIBER_FN int (*read_one)(struct database *database, struct transaction *tx, transaction_body *body, void *arg);
+    FIBER_FN int (*write_one)(struct database *database, struct transaction *tx, transaction_body *body, void *arg);
     FIBER_FN unsigned (*own)(struct database *database, int first, unsigned count, bool *ret_owned);
     FIBER_FN void (*signal)(struct database *database);
     void (*on_signal)(struct database *database, void (*heard)(void *arg), void *arg);

@@ -129,6 +129,21 @@ static int postgres_read(struct database *database, struct transaction *tx, tran
     return code == -ENOTCONN ? -EAGAIN : code;
 }
 
+/* Without a BEGIN. A read, or a write that may be done twice: where the answer was lost it is asked again. */
+static int postgres_one(struct database *database, struct transaction *tx, transaction_body *body, void *arg)
+{
+    struct postgres_database *postgres = postgres_of(database);
+    int code = -ENOTCONN;
+    unsigned lost = 0;
+    for (unsigned i = 0; i < RUNS_MAX && (code == -ENOTCONN || code == -EDEADLK); i++) {
+        struct postgres_run run = {0};
+        code = run_once(postgres, tx, &run, body, arg);
+        if (code == -ENOTCONN && ++lost > LOST_MAX)
+            break;
+    }
+    return code == -ENOTCONN || code == -EDEADLK ? -EAGAIN : code;
+}
+
 /* ---- among processes ---- */
 
 static unsigned postgres_own(struct database *database, int first, unsigned count, bool *ret_owned)
@@ -204,6 +219,8 @@ const struct database_ops postgres_database_ops = {
     .transact = postgres_transact,
     .read = postgres_read,
     .scan = postgres_read,
+    .read_one = postgres_one,
+    .write_one = postgres_one,
     .own = postgres_own,
     .signal = postgres_signal,
     .on_signal = postgres_on_signal,

@@ -22,10 +22,11 @@ static bool may_write(const char *sql)
 
 static int queue_begin(struct postgres_run *run)
 {
+    assert(run->begin || !run->begun); /* there is one statement */
     if (run->begun)
         return 0;
     run->begun = true;
-    return postgres_queue_command(run->connection, run->begin, false);
+    return !run->begin ? 0 : postgres_queue_command(run->connection, run->begin, false);
 }
 
 static int queue_xid(struct postgres_run *run)
@@ -49,7 +50,7 @@ static int note_failure(struct postgres_run *run, const char *sql, int code)
         return postgres_queue_command(run->connection, "ROLLBACK TO SAVEPOINT statement", false) < 0 ? (run->code = -EAGAIN) : code;
     run->violated = code == -EEXIST;
     run->code = code;
-    if (run->violated && !run->careful && !run->committing)
+    if (run->violated && run->begin && !run->careful && !run->committing)
         _longjmp(*memory_rescue, 1); /* to the body's start */
     return code;
 }
@@ -114,7 +115,7 @@ int postgres_execute(struct transaction *tx, struct rows *ret_rows, const struct
     struct postgres_run *run = tx->adapter;
     if (run->code)
         return run->code;
-    bool ask_xid = (run->wrote || may_write(statement->sql)) && !run->xid[0];
+    bool ask_xid = run->begin && (run->wrote || may_write(statement->sql)) && !run->xid[0];
     int code = queue_begin(run);
     if (code == 0 && run->careful)
         code = postgres_queue_command(run->connection, "SAVEPOINT statement", false);
@@ -150,6 +151,7 @@ void postgres_ask(struct transaction *tx, struct rows *ret_rows, const struct sq
 {
     struct postgres_run *run = tx->adapter;
     int code = run->code;
+    assert(run->begin); /* one statement is waited for */
     if (!code && run->careful) {
         code = postgres_execute(tx, ret_rows, statement);
         tx->failed = code < 0 ? code : 0;
@@ -232,6 +234,8 @@ int postgres_run_end(struct postgres_run *run, int code)
         return code;
     if (code == 0 && run->code)
         code = run->code;
+    if (!run->begin)
+        return code;
     if (code == 0)
         code = commit(run);
     if (code < 0 && !postgres_is_lost(run->connection) && postgres_queue_command(run->connection, "ROLLBACK", false) == 0)

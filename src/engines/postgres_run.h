@@ -14,7 +14,7 @@ struct postgres_asked {
 struct postgres_run {
     struct postgres_connection *connection;
     struct postgres_asked *asked, **last_asked; /* in order: the first answers of the next round trip are theirs */
-    const char *begin;                          /* the statement that begins it */
+    const char *begin;                          /* the statement that begins it; NULL: the body's one statement is the transaction */
     bool careful;                               /* a savepoint before each statement */
     bool begun, wrote;
     bool violated;   /* a constraint, without a savepoint: the body has to run again, carefully */

@@ -239,12 +239,12 @@ static void send_round(void *arg)
         if (!round.lanes)
             return;
     }
-    set->code = database_read(relay->database, read_round, &round);
+    set->code = database_read_one(relay->database, read_round, &round);
     if (set->code < 0 || !round.rows.count)
         return;
     set->code = set->kind == OUTBOX_QUEUE ? publish_to_queue(relay->queue, &round.rows) : publish_to_stream(relay->stream, &round.rows);
     if (set->code == 0)
-        set->code = database_transact(relay->database, delete_round, &round);
+        set->code = database_write_one(relay->database, delete_round, &round);
     if (set->code < 0)
         return;
     set->sent = round.rows.count;

@@ -161,7 +161,7 @@ static void run_round(void *arg)
     struct parking *parking = arg;
     struct rows rows = {0};
     void *wanted[] = {&rows, parking};
-    int code = database_read(parking->database, find_due, wanted);
+    int code = database_read_one(parking->database, find_due, wanted);
     parking->next_due = code < 0 ? clock_steady_ms() + 1000 : INT64_MAX;
     for (unsigned i = 0; i < rows.count && code >= 0; i++) {
         int64_t due = rows_integer(&rows, i, 5), now = clock_steady_ms();

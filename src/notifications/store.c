@@ -212,7 +212,7 @@ static int page_body(struct transaction *tx, void *arg)
 FIBER_FN int notifications_page(struct database *database, const struct page_wanted *wanted, struct notification *ret_list)
 {
     struct page_work work = {.wanted = wanted, .list = ret_list};
-    int error = database_read(database, page_body, &work);
+    int error = database_read_one(database, page_body, &work);
     return error ? error : work.count;
 }
 

@@ -126,7 +126,7 @@ FIBER_FN void orders_get(void *context, struct http_request *request, struct htt
     struct order_read read = {.id = request_id(request, response)};
     if (!read.id)
         return;
-    int code = database_read(orders->database, read_order, &read);
+    int code = database_read_one(orders->database, read_order, &read);
     if (code == -ENOENT || (code == 0 && !request_may_see(request, read.order.user_id)))
         problem_not_found(response);
     else if (code < 0)
@@ -162,7 +162,7 @@ FIBER_FN void orders_list(void *context, struct http_request *request, struct ht
     struct list_read read = {
         .filter = {.user_id = request_whose(request), .status = wanted, .cursor = page.cursor, .limit = page.limit + 1}};
     /* Everybody's orders are many: they are read where a scan holds up nobody. */
-    int code = read.filter.user_id ? database_read(orders->database, read_list, &read) : database_scan(orders->database, read_list, &read);
+    int code = read.filter.user_id ? database_read_one(orders->database, read_list, &read) : database_scan(orders->database, read_list, &read);
     if (code < 0)
         problem_from_error(response, code, "listing orders");
     else

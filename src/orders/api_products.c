@@ -32,7 +32,7 @@ FIBER_FN void products_list(void *context, struct http_request *request, struct 
     if (!request_id_page(request, response, &page))
         return;
     struct page_read read = {.cursor = page.cursor, .limit = page.limit + 1};
-    int code = database_read(orders->database, read_page, &read);
+    int code = database_read_one(orders->database, read_page, &read);
     if (code < 0)
         problem_from_error(response, code, "listing products");
     else
@@ -66,7 +66,7 @@ FIBER_FN void products_get(void *context, struct http_request *request, struct h
     struct product_read read = {.sku = path_sku(request, response)};
     if (!read.sku)
         return;
-    int code = database_read(orders->database, read_product, &read);
+    int code = database_read_one(orders->database, read_product, &read);
     if (code == -ENOENT)
         problem_not_found(response);
     else if (code < 0)

@@ -52,7 +52,7 @@ static FIBER_FN void round_of(void *arg)
     if (ages_are_doubtful(expiry))
         return;
     struct old_orders old = {.before_wall_ms = clock_wall_ms() - settings_duration_ms("order_expiry")};
-    int code = database_read(expiry->database, find_old, &old);
+    int code = database_read_one(expiry->database, find_old, &old);
     for (unsigned i = 0; code == 0 && i < old.ids.count && !expiry->stopping; i++)
         code = database_transact(expiry->database, expire_order, (void *)rows_text(&old.ids, i, 0));
     if (code < 0)

@@ -44,7 +44,7 @@ FIBER_FN void payments_get(void *context, struct http_request *request, struct h
     struct payment_read read = {.id = request_id(request, response)};
     if (!read.id)
         return;
-    int code = database_read(payments->database, read_payment, &read);
+    int code = database_read_one(payments->database, read_payment, &read);
     if (code == -ENOENT || (code == 0 && !request_may_see(request, read.payment.user_id)))
         problem_not_found(response);
     else if (code < 0)
@@ -78,7 +78,7 @@ FIBER_FN void payments_list(void *context, struct http_request *request, struct 
         return;
     struct list_read read = {
         .filter = {.user_id = request_whose(request), .order_id = order_id, .cursor = page.cursor, .limit = page.limit + 1}};
-    int code = database_read(payments->database, read_list, &read);
+    int code = database_read_one(payments->database, read_list, &read);
     if (code < 0) {
         problem_from_error(response, code, "listing payments");
         return;

@@ -136,7 +136,7 @@ FIBER_FN int users_store_find_by_email(struct database *database, const char *em
                                  bool *ret_place_known)
 {
     struct finding work = {.key = email_key(fiber_arena(), email), .ip_address = ip_address ? ip_address : ""};
-    int error = database_read(database, find_body, &work);
+    int error = database_read_one(database, find_body, &work);
     if (error)
         return error;
     *ret_user = work.user;
@@ -147,7 +147,7 @@ FIBER_FN int users_store_find_by_email(struct database *database, const char *em
 FIBER_FN int users_store_find(struct database *database, const char *id, struct user *ret_user)
 {
     struct finding work = {.id = id};
-    int error = database_read(database, find_body, &work);
+    int error = database_read_one(database, find_body, &work);
     if (!error)
         *ret_user = work.user;
     return error;
