@@ -1,6 +1,6 @@
 /*
  * Idempotency keys. PostgreSQL inserts the key's row first, so that a concurrent repeat waits for it, and completes it at the end; SQLite,
- * where one body runs at a time, looks first and inserts once.
+ * where one body runs at a time, looks first and inserts once. Most keys are new, so a body may go on without waiting for that row.
  */
 #include "messaging/idempotency.h"
 
@@ -77,23 +77,50 @@ int idempotency_is_answered(struct transaction *tx, const struct idempotency *ke
     return code < 0 || !key->key ? code : rows.count > 0;
 }
 
-int idempotency_begin(struct transaction *tx, struct idempotency *key)
+static int look(struct transaction *tx, struct idempotency *key)
 {
     struct rows rows;
-    key->replayed = key->mismatch = false;
-    if (!key->key)
-        return 0;
-    if (database_is_postgres(transaction_database(tx))) {
-        int code = sql_run(tx, "INSERT INTO idempotency (scope, key, hash, created_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING", "ttti",
-                           key->scope, key->key, key->hash, clock_wall_ms());
-        if (code != 0)
-            return code < 0 ? code : 0;
-    }
     int code = find(tx, key, &rows);
     if (code < 0 || !rows.count)
         return code;
     take_answer(key, &rows);
     return 1;
+}
+
+int idempotency_begin(struct transaction *tx, struct idempotency *key)
+{
+    int code = idempotency_ask(tx, key);
+    if (code || !key->key || !database_is_postgres(transaction_database(tx)))
+        return code;
+    code = idempotency_check(tx, key);
+    return code == -EALREADY ? look(tx, key) : code;
+}
+
+int idempotency_ask(struct transaction *tx, struct idempotency *key)
+{
+    key->replayed = key->mismatch = false;
+    if (!key->key)
+        return 0;
+    if (!database_is_postgres(transaction_database(tx)))
+        return look(tx, key);
+    sql_ask(tx, &key->asked,
+            "INSERT INTO idempotency (scope, key, hash, created_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING RETURNING 1", "ttti",
+            key->scope, key->key, key->hash, clock_wall_ms());
+    return 0;
+}
+
+int idempotency_check(struct transaction *tx, struct idempotency *key)
+{
+    if (!key->key || !database_is_postgres(transaction_database(tx)))
+        return 0;
+    int code = sql_settle(tx);
+    return code < 0 ? code : key->asked.count ? 0 : -EALREADY;
+}
+
+int idempotency_look(struct transaction *tx, struct idempotency *key)
+{
+    int code = look(tx, key);
+    return code < 0 ? code : code ? 0 : -EAGAIN;
 }
 
 int idempotency_finish(struct transaction *tx, struct idempotency *key, int status, struct text body, const char *content_type,

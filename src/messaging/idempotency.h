@@ -12,6 +12,7 @@ struct idempotency {
     const char *key;  /* NULL: the request has none, and all calls below do nothing */
     const char *scope; /* user id and path */
     const char *hash;
+    struct rows asked; /* between ask and check: a row when the key is new */
     /* After a replay: the stored answer. */
     bool replayed;
     bool mismatch; /* the key was used with another body */
@@ -27,6 +28,13 @@ bool idempotency_of(struct http_request *request, struct http_response *response
 int idempotency_is_answered(struct transaction *tx, const struct idempotency *key);
 /* First thing in the body: 0 to go on; 1: answered before (replayed or mismatch is set; the body returns 0 with no effect). */
 int idempotency_begin(struct transaction *tx, struct idempotency *key);
+/* Instead of begin, where the body goes on at once and finds out at its end, on PostgreSQL: the key's row is inserted with the body's first
+ * round trip. On SQLite it looks at once. 0, or 1: answered before, as begin. */
+int idempotency_ask(struct transaction *tx, struct idempotency *key);
+/* After the effect: 0 when the key is this transaction's; -EALREADY: it was there, and all that was done has to be rolled back; or negative. */
+int idempotency_check(struct transaction *tx, struct idempotency *key);
+/* After -EALREADY, in a reading transaction of its own: takes the stored answer. 0; -EAGAIN where it is gone since. */
+int idempotency_look(struct transaction *tx, struct idempotency *key);
 /* Last thing in the body: stores the answer that will be given (4xx other than 401 and 429 too). */
 int idempotency_finish(struct transaction *tx, struct idempotency *key, int status, struct text body, const char *content_type,
                        const char *location);

@@ -1,11 +1,14 @@
 /*
  * The one path for every request that changes something under an Idempotency-Key: the key first, the effect, its answer beside it, one
- * commit. The effect may run more than once (a group that was rolled back), so each run starts from an empty answer.
+ * commit. The effect may run more than once (a group that was rolled back), so each run starts from an empty answer; on PostgreSQL it also
+ * runs for a key that was there, and is rolled back.
  */
 #include "messaging/keyed.h"
 
 #include "http/problem.h"
 #include "messaging/idempotency.h"
+
+#include <errno.h>
 
 struct run {
     struct idempotency key;
@@ -36,16 +39,31 @@ static int keyed_body(struct transaction *tx, void *arg)
 {
     struct run *run = arg;
     run->answer = (struct http_response){.arena = transaction_arena(tx)};
-    int code = idempotency_begin(tx, &run->key);
+    int code = idempotency_ask(tx, &run->key);
     if (code)
         return code < 0 ? code : 0;
-    code = run->effect(tx, run->arg, &run->answer);
-    if (code < 0)
-        return code;
+    int effect = run->effect(tx, run->arg, &run->answer);
+    /* What the effect of a repeat comes to means nothing. */
+    code = idempotency_check(tx, &run->key);
+    if (code < 0 || effect < 0)
+        return code < 0 ? code : effect;
     if (!run->key.key || !is_stored(run->answer.status))
         return 0;
     return idempotency_finish(tx, &run->key, run->answer.status, run->answer.body, header_of(run, "Content-Type"),
                               header_of(run, "Location"));
+}
+
+static int look_for_key(struct transaction *tx, void *arg)
+{
+    struct run *run = arg;
+    return idempotency_look(tx, &run->key);
+}
+
+/* A repeat is told by the key's row, which was there: its answer is read when what it did is rolled back. */
+static FIBER_FN int transact(struct database *database, struct run *run)
+{
+    int code = database_transact(database, keyed_body, run);
+    return code == -EALREADY ? database_read_one(database, look_for_key, run) : code;
 }
 
 static void hand_over(const struct http_response *answer, struct http_response *response)
@@ -65,7 +83,7 @@ bool keyed_transact(struct database *database, struct http_request *request, str
     struct run run = {.effect = effect, .arg = arg};
     if (!idempotency_of(request, response, &run.key))
         return false;
-    int code = database_transact(database, keyed_body, &run);
+    int code = transact(database, &run);
     if (code < 0) {
         problem_from_error(response, code, doing);
         return false;
@@ -94,5 +112,5 @@ bool keyed_is_answered(struct database *database, struct http_request *request)
 {
     struct look look = {0};
     struct http_response unused = {.arena = request->arena};
-    return idempotency_of(request, &unused, &look.key) && database_read(database, look_for_answer, &look) == 0 && look.is_answered;
+    return idempotency_of(request, &unused, &look.key) && database_read_one(database, look_for_answer, &look) == 0 && look.is_answered;
 }

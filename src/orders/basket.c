@@ -1,6 +1,6 @@
 /*
- * From a request to an order. Stock is taken line by line, in the order of the skus, by updates that succeed only where there is enough; the
- * same statement reads name and price, so that what is sold and what is charged are of one moment. A refusal gives back
+ * From a request to an order. Stock is taken line by line, in the order of the skus, by updates that succeed only where there is enough; each
+ * statement also reads name and price, so that what is sold and what is charged are of one moment. A refusal gives back
  * what was taken before it is committed with its answer.
  */
 #include "orders/basket.h"
@@ -102,11 +102,12 @@ bool basket_read(struct http_request *request, struct http_response *response, s
 
 /* ---- placing ---- */
 
-static int give_back(struct transaction *tx, const struct basket *basket, unsigned taken)
+/* The first `count` of `taken`. */
+static int give_back(struct transaction *tx, struct line *const *taken, unsigned count)
 {
     int code = 0;
-    for (unsigned i = 0; i < taken && code == 0; i++)
-        code = orders_store_stock_give(tx, basket->sorted[i]->sku, basket->sorted[i]->quantity);
+    for (unsigned i = 0; i < count && code == 0; i++)
+        code = orders_store_stock_give(tx, taken[i]->sku, taken[i]->quantity);
     return code;
 }
 
@@ -145,16 +146,22 @@ static int refuse_lines(struct transaction *tx, const struct basket *basket, str
 /* 1 when all is taken; 0 after a refusal, with nothing taken. */
 static int take_stock(struct transaction *tx, const struct basket *basket, struct http_response *answer)
 {
-    for (unsigned i = 0; i < basket->count; i++) {
-        int code = orders_store_stock_take(tx, basket->sorted[i]);
-        if (code < 0)
-            return code;
-        if (code == 0) {
-            code = give_back(tx, basket, i);
-            return code < 0 ? code : refuse_lines(tx, basket, answer);
-        }
-    }
-    return 1;
+    struct arena *arena = transaction_arena(tx);
+    struct rows *rows = arena_alloc(arena, sizeof *rows * basket->count);
+    struct line **taken = arena_alloc(arena, sizeof *taken * basket->count);
+    unsigned count = 0;
+    for (unsigned i = 0; i < basket->count; i++)
+        orders_store_stock_ask(tx, basket->sorted[i], &rows[i]);
+    int code = sql_settle(tx);
+    if (code < 0)
+        return code;
+    for (unsigned i = 0; i < basket->count; i++)
+        if (orders_store_stock_taken(&rows[i], basket->sorted[i]))
+            taken[count++] = basket->sorted[i];
+    if (count == basket->count)
+        return 1;
+    code = give_back(tx, taken, count);
+    return code < 0 ? code : refuse_lines(tx, basket, answer);
 }
 
 static bool prices_changed(const struct basket *basket)
@@ -208,7 +215,7 @@ int basket_place(struct transaction *tx, void *arg, struct http_response *answer
     if (prices_changed(basket))
         return -ESTALE;
     if (!sum_up(basket, answer, &order.total_minor))
-        return give_back(tx, basket, basket->count);
+        return give_back(tx, basket->sorted, basket->count);
     order.currency = basket->lines[0].currency;
     order.items = print_lines(arena, basket);
     code = order_begin(tx, &order, &basket->cause);

@@ -77,18 +77,20 @@ int orders_store_products_exist(struct transaction *tx, bool *ret_exist)
     return code;
 }
 
-int orders_store_stock_take(struct transaction *tx, struct line *line)
+void orders_store_stock_ask(struct transaction *tx, const struct line *line, struct rows *ret_rows)
 {
-    struct rows rows;
-    int code = sql_query(tx, &rows,
-                         "UPDATE products SET stock = stock - ?2 WHERE sku = ?1 AND stock >= ?2 RETURNING name, unit_price, currency", "ti",
-                         line->sku, line->quantity);
-    if (code < 0 || !rows.count)
-        return code;
-    line->name = rows_text(&rows, 0, 0);
-    line->unit_price_minor = rows_integer(&rows, 0, 1);
-    line->currency = rows_text(&rows, 0, 2);
-    return 1;
+    sql_ask(tx, ret_rows, "UPDATE products SET stock = stock - ?2 WHERE sku = ?1 AND stock >= ?2 RETURNING name, unit_price, currency", "ti",
+            line->sku, line->quantity);
+}
+
+bool orders_store_stock_taken(const struct rows *rows, struct line *line)
+{
+    if (!rows->count)
+        return false;
+    line->name = rows_text(rows, 0, 0);
+    line->unit_price_minor = rows_integer(rows, 0, 1);
+    line->currency = rows_text(rows, 0, 2);
+    return true;
 }
 
 int orders_store_stock_give(struct transaction *tx, const char *sku, int64_t quantity)

@@ -38,8 +38,10 @@ int orders_store_product_update(struct transaction *tx, const struct product *ch
 int orders_store_products(struct transaction *tx, const char *cursor, int limit, struct product **ret_list, unsigned *ret_count);
 int orders_store_products_exist(struct transaction *tx, bool *ret_exist);
 
-/* Takes `line->quantity` off the stock and fills in name, price and currency: 1; or 0 and nothing is taken; or negative. */
-int orders_store_stock_take(struct transaction *tx, struct line *line);
+/* Asks to take `line->quantity` off the stock (see sql_ask); what came of it is told after the wait: true with name, price and currency
+ * filled in, or false and nothing is taken. */
+void orders_store_stock_ask(struct transaction *tx, const struct line *line, struct rows *ret_rows);
+bool orders_store_stock_taken(const struct rows *rows, struct line *line);
 int orders_store_stock_give(struct transaction *tx, const char *sku, int64_t quantity);
 
 int orders_store_order_insert(struct transaction *tx, const struct order *order);
