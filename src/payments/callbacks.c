@@ -1,5 +1,6 @@
 /*
- * A callback is a second way to learn what the answer of a call has told already, most of the time: then it is only stored. One that tells
+ * A callback is a second way to learn what the answer of a call has told already, most of the time: then it is only stored, with others that
+ * come at the same time. One that tells
  * something new, because the answer was lost, makes the cashier ask the provider soon, by the same key: it is the provider's own answer that
  * settles a payment, so that nobody who learns the secret of the signatures can say that he has paid.
  */
@@ -10,50 +11,63 @@
 #include "base/uuid.h"
 #include "contracts/callbacks.h"
 #include "http/problem.h"
+#include "messaging/commit_group.h"
 #include "payments/service.h"
 
-#include <errno.h>
+#include <stdlib.h>
 
 #define ASK_AFTER_MS 500 /* the answer may be on its way still */
 
-/* What an event is about. */
-struct subject {
+/* An event, and what it is about. */
+struct told {
+    struct callback_event *event;
     const char *key; /* NULL: nothing of ours */
     bool is_refund;
+    struct rows stored, pending;
 };
 
-static struct subject subject_of(const struct callback_event *event)
+static struct told told_of(struct callback_event *event)
 {
     const char *key = json_get_string(event->data, "key");
-    return (struct subject){key && uuid_is_valid(key) ? key : NULL, strncmp(event->type, "refund.", strlen("refund.")) == 0};
+    return (struct told){event, key && uuid_is_valid(key) ? key : NULL, strncmp(event->type, "refund.", strlen("refund.")) == 0};
 }
 
-/* 1 when our side has no end yet for it. Comes back with the answers to what was asked before. */
-static int is_pending(struct transaction *tx, const struct subject *subject)
+static int compare_events(const void *a, const void *b)
 {
-    struct payment payment;
-    struct refund refund;
-    if (!subject->key)
-        return sql_settle(tx);
-    int code = subject->is_refund ? payments_store_refund(tx, subject->key, &refund)
-                                  : payments_store_payment(tx, subject->key, false, &payment);
-    if (code < 0)
-        return code == -ENOENT ? 0 : code;
-    return strcmp(subject->is_refund ? refund.status : payment.status, "pending") == 0;
+    return strcmp(((const struct told *)a)->event->id, ((const struct told *)b)->event->id);
 }
 
-int callback_store(struct transaction *tx, void *arg)
+/* The same events may be stored by another process at the same time, so all do that in one order. */
+static struct told *sorted(struct transaction *tx, void *const *events, unsigned count)
 {
-    struct callback_event *event = arg;
-    struct rows stored;
-    struct subject subject = subject_of(event);
+    struct told *list = arena_alloc(transaction_arena(tx), sizeof *list * count);
+    for (unsigned i = 0; i < count; i++)
+        list[i] = told_of(events[i]);
+    qsort(list, count, sizeof *list, compare_events);
+    return list;
+}
+
+static int hasten(struct transaction *tx, const struct told *told)
+{
     int64_t due_at = clock_steady_ms() + ASK_AFTER_MS;
-    payments_store_event_ask(tx, event->provider, event->id, event->body, &stored);
-    int code = is_pending(tx, &subject);
-    event->is_news = code == 1 && stored.count;
-    if (!event->is_news)
-        return code < 0 ? code : 0;
-    return subject.is_refund ? payments_store_refund_hasten(tx, subject.key, due_at) : payments_store_payment_hasten(tx, subject.key, due_at);
+    return told->is_refund ? payments_store_refund_hasten(tx, told->key, due_at) : payments_store_payment_hasten(tx, told->key, due_at);
+}
+
+int callbacks_store(struct transaction *tx, void *const *events, unsigned count)
+{
+    struct told *list = sorted(tx, events, count);
+    for (unsigned i = 0; i < count; i++) {
+        payments_store_event_ask(tx, list[i].event->provider, list[i].event->id, list[i].event->body, &list[i].stored);
+        if (list[i].key)
+            payments_store_pending_ask(tx, list[i].key, list[i].is_refund, &list[i].pending);
+    }
+    int code = sql_settle(tx);
+    for (unsigned i = 0; i < count && code == 0; i++) {
+        list[i].event->is_news = list[i].stored.count && list[i].pending.count;
+        if (list[i].event->is_news)
+            code = hasten(tx, &list[i]);
+    }
+    return code;
 }
 
 static bool read_event(struct http_request *request, struct http_response *response, struct callback_event *event)
@@ -85,7 +99,7 @@ FIBER_FN void callbacks_receive(void *context, struct http_request *request, str
     }
     if (!read_event(request, response, &event))
         return;
-    int code = database_transact(payments->database, callback_store, &event);
+    int code = commit_group_run(payments->callbacks, &event);
     if (code < 0) {
         problem_from_error(response, code, "storing a callback");
         return;

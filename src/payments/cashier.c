@@ -10,9 +10,9 @@
 #include "base/settings.h"
 #include "engines/wakeup.h"
 #include "messaging/admission.h"
+#include "messaging/commit_group.h"
 #include "payments/rules.h"
 #include "payments/settle.h"
-#include "payments/till.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,7 +25,7 @@
 struct cashier {
     struct database *database;
     const struct provider *provider;
-    struct till *till;
+    struct commit_group *till; /* charges that have ended are written down together */
     unsigned under_way;
     struct job *jobs;
     bool stopping, swept;
@@ -87,7 +87,7 @@ static FIBER_FN void work_on_charge(struct job *job)
     end.answer = payment->is_unknown ? find_out(job->cashier, payment) : charge(job->cashier, payment);
     int code;
     if (is_final(end.answer.verdict)) {
-        code = till_settle(job->cashier->till, &end);
+        code = commit_group_run(job->cashier->till, &end);
     } else {
         bool unknown = payment->is_unknown || end.answer.verdict == PROVIDER_UNKNOWN;
         int64_t pause = unknown ? settings_duration_ms("payment_reconcile") : retry_pause_ms(payment->attempts);
@@ -268,7 +268,7 @@ static FIBER_FN void round_of(void *arg)
     struct cashier *cashier = arg;
     int64_t due_at = INT64_MAX;
     cashier->swept = true;
-    if (database_read(cashier->database, read_next_due, &due_at) < 0 || due_at > clock_steady_ms())
+    if (database_read_one(cashier->database, read_next_due, &due_at) < 0 || due_at > clock_steady_ms())
         return;
     struct claim claim = {.now = clock_steady_ms(), .next_due_at = due_after_call()};
     if (database_transact(cashier->database, claim_due, &claim) < 0)
@@ -311,9 +311,9 @@ int cashier_start(struct database *database, const struct provider *provider, st
     cashier->database = database;
     cashier->provider = provider;
     cashier->under_way = 1; /* the rounds */
-    cashier->till = till_new(database);
+    cashier->till = commit_group_new(database, charges_settle);
     if (!cashier->till || fiber_start("payments.cashier", run, cashier) < 0) {
-        till_free(cashier->till);
+        commit_group_free(cashier->till);
         free(cashier);
         return -ENOMEM;
     }
@@ -331,6 +331,6 @@ FIBER_FN void cashier_stop(struct cashier *cashier)
             fiber_cancel(job->fiber);
     while (cashier->under_way)
         wakeup_wait_uninterrupted(&cashier->ended);
-    till_free(cashier->till);
+    commit_group_free(cashier->till);
     free(cashier);
 }

@@ -1,6 +1,7 @@
 /* The payment service: attempts to pay, refunds and the ledger. It moves money only through a provider, and only as a message or an admin asks. */
 #include "payments/service.h"
 
+#include "messaging/commit_group.h"
 #include "payments/callbacks.h"
 #include "payments/payments.h"
 #include "payments/workers.h"
@@ -24,6 +25,7 @@ static FIBER_FN void stop(void *context)
     struct payments *payments = context;
     if (payments->cashier)
         cashier_stop(payments->cashier);
+    commit_group_free(payments->callbacks);
     provider_close(payments->provider);
     free(payments);
 }
@@ -45,7 +47,8 @@ static FIBER_FN int start(struct service_engines *engines, void **ret_context, s
     if (!payments)
         return err_set(err, -ENOMEM, "out of memory");
     payments->database = engines->database;
-    int code = begin(payments, engines, err);
+    payments->callbacks = commit_group_new(engines->database, callbacks_store);
+    int code = payments->callbacks ? begin(payments, engines, err) : err_set(err, -ENOMEM, "out of memory");
     if (code < 0) {
         stop(payments);
         return code;

@@ -9,6 +9,7 @@ struct payments {
     struct database *database;
     const struct provider *provider;
     struct cashier *cashier;
+    struct commit_group *callbacks; /* that are being stored */
 };
 
 /* api.c */

@@ -142,11 +142,11 @@ static int conclude(struct transaction *tx, const struct settling *settling)
     return code;
 }
 
-int charges_settle(struct transaction *tx, const struct charge_end *const *list, unsigned count)
+int charges_settle(struct transaction *tx, void *const *ends, unsigned count)
 {
     struct settling *settlings = arena_alloc(transaction_arena(tx), sizeof *settlings * (count + 1));
     for (unsigned i = 0; i < count; i++)
-        settlings[i].end = list[i];
+        settlings[i].end = ends[i];
     qsort(settlings, count, sizeof *settlings, compare_settlings);
     for (unsigned i = 0; i < count; i++)
         ask_to_settle(tx, &settlings[i]);

@@ -19,8 +19,8 @@ struct charge_end {
     struct provider_answer answer;
     const char *traceparent; /* or NULL */
 };
-/* The ends of some charges, all or none, in a few waits whatever their number. Locks the payments in the order of their ids. */
-int charges_settle(struct transaction *tx, const struct charge_end *const *list, unsigned count);
+/* The ends (struct charge_end *) of some charges, all or none, in a few waits whatever their number. Locks the payments in the order of their ids. */
+int charges_settle(struct transaction *tx, void *const *ends, unsigned count);
 
 /* Accepts a refund of `amount_minor` (0: all that is left) and records it under its id. 0, also where nothing is left of what was wanted whole;
  * -ENOENT no such payment; -EPERM not captured; -EDOM more than is left. ret_payment (may be NULL): with the new sum. */

@@ -226,6 +226,15 @@ int payments_store_refunds_claim(struct transaction *tx, int64_t now, int64_t ne
 
 /* ---- when something is due ---- */
 
+void payments_store_pending_ask(struct transaction *tx, const char *id, bool is_refund, struct rows *ret_rows)
+{
+    if (is_refund)
+        sql_ask(tx, ret_rows, "SELECT 1 FROM refunds WHERE id = ?1 AND status = 'pending'", "t", id);
+    else
+        sql_ask(tx, ret_rows, "SELECT 1 FROM payments WHERE id = ?1 AND status = 'pending'", "t", id);
+}
+
+
 int payments_store_payment_hasten(struct transaction *tx, const char *id, int64_t due_at)
 {
     return sql_send(tx, "UPDATE payments SET due_at = ?2 WHERE id = ?1 AND status = 'pending' AND due_at > ?2", "ti", id, due_at);

@@ -46,6 +46,8 @@ int payments_store_payments(struct transaction *tx, const struct payment_filter 
 
 /* Adds a refund to a payment: 1; 0 when it was there before; -EEXIST when it is more than is left (the database's own check). */
 int payments_store_refund_insert(struct transaction *tx, const struct refund *refund, int64_t due_at);
+/* Asks for a row where that payment or refund has no end yet (see sql_ask). */
+void payments_store_pending_ask(struct transaction *tx, const char *id, bool is_refund, struct rows *ret_rows);
 /* -ENOENT. */
 int payments_store_refund(struct transaction *tx, const char *id, struct refund *ret_refund);
 /* A pending refund was made: 1 and its payment with the new status; 0 when it had an end before. */

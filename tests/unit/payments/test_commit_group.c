@@ -1,4 +1,4 @@
-/* The till: charges that end at once share their commits, and each has an outcome of its own. */
+/* Work that shares commits, here charges that end at once: each has an outcome of its own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,13 +10,14 @@
 
 #include "base/uuid.h"
 #include "engines/on_database.h"
-#include "payments/till.h"
+#include "messaging/commit_group.h"
+#include "payments/settle.h"
 
 #include <errno.h>
 
 #define CHARGES 300 /* more than a batch */
 
-static struct till *till;
+static struct commit_group *group;
 static struct customer {
     char payment_id[UUID_SIZE], order_id[UUID_SIZE];
     struct charge_end end;
@@ -61,7 +62,7 @@ static void begin(void)
 static void pay(void *arg)
 {
     struct customer *customer = arg;
-    customer->code = till_settle(till, &customer->end);
+    customer->code = commit_group_run(group, &customer->end);
     if (--waiting == 0)
         fiber_wake(waiter);
 }
@@ -137,17 +138,17 @@ static void one_that_fails_fails_alone(void)
         assert_int_equal(customers[i].code, i == 7 ? -EEXIST : 0);
     assert_int_equal(before.pending - read_books().pending, CHARGES - 1);
     must(database_transact(test_database, mend, &customers[7]), "mend");
-    assert_int_equal(till_settle(till, &customers[7].end), 0);
+    assert_int_equal(commit_group_run(group, &customers[7].end), 0);
     assert_int_equal(before.pending - read_books().pending, CHARGES);
 }
 
 static void all(void)
 {
-    till = till_new(test_database);
-    assert_non_null(till);
+    group = commit_group_new(test_database, charges_settle);
+    assert_non_null(group);
     each_charge_ends_once();
     one_that_fails_fails_alone();
-    till_free(till);
+    commit_group_free(group);
 }
 
 static void charges_end_together(void **state)
