@@ -63,15 +63,43 @@ void websocket_close(struct websocket *socket, int code, const char *reason)
     tcp_set_due(socket->tcp, clock_mono_ms() + CLOSE_MS);
 }
 
-int websocket_send(struct websocket *socket, struct text message)
+/* False: it closes, or does now. */
+static bool has_room(struct websocket *socket, size_t size)
 {
     if (socket->closing || socket->tcp->closing)
+        return false;
+    if (tcp_queued(socket->tcp) + size <= WEBSOCKET_QUEUE_MAX)
+        return true;
+    websocket_close(socket, WS_CLOSE_SLOW, "too slow");
+    return false;
+}
+
+int websocket_send(struct websocket *socket, struct text message)
+{
+    if (!has_room(socket, message.size))
         return -EPIPE;
-    if (tcp_queued(socket->tcp) + message.size > WEBSOCKET_QUEUE_MAX) {
-        websocket_close(socket, WS_CLOSE_SLOW, "too slow");
-        return -EPIPE;
-    }
     send_frame(socket, WS_TEXT, message);
+    return 0;
+}
+
+static void add_frame(struct buffer *out, struct text payload)
+{
+    unsigned char header[10];
+    size_t size = ws_frame_header(WS_TEXT, payload.size, header);
+    buffer_add(out, header, size);
+    buffer_add(out, payload.at, payload.size);
+}
+
+int websocket_send_both(struct websocket *socket, struct text first, struct text second)
+{
+    struct buffer frames = {0};
+    if (!has_room(socket, first.size + second.size))
+        return -EPIPE;
+    add_frame(&frames, first);
+    add_frame(&frames, second);
+    if (frames.failed || tcp_write(socket->tcp, (struct text){frames.at, frames.size}, (struct text){0}) == -ENOMEM)
+        tcp_close(socket->tcp);
+    buffer_fini(&frames);
     return 0;
 }
 

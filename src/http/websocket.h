@@ -34,6 +34,8 @@ int websocket_accept(struct http_request *request, struct http_response *respons
 /* Queues a text message. 0, or -EPIPE when closing. When more than WEBSOCKET_QUEUE_MAX waits the socket closes with 4408. On the
  * socket's own worker only. */
 int websocket_send(struct websocket *socket, struct text message);
+/* Two messages as one write, which costs half of two on each machine that they pass. As websocket_send. */
+int websocket_send_both(struct websocket *socket, struct text first, struct text second);
 /* Bytes that wait to be written. */
 size_t websocket_queued(const struct websocket *socket);
 /* Sends a close frame and ends the connection when the other side has answered or after 5 s. */

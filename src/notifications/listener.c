@@ -68,11 +68,24 @@ static void send_text(struct listener *listener, struct text frame)
         websocket_send(listener->socket, frame);
 }
 
+static struct text print_unread(int64_t unread, char ret_frame[64])
+{
+    int size = snprintf(ret_frame, 64, "{\"type\":\"unread\",\"count\":%" PRId64 "}", unread);
+    return (struct text){ret_frame, (size_t)size};
+}
+
 static void send_unread(struct listener *listener, int64_t unread)
 {
     char frame[64];
-    int size = snprintf(frame, sizeof frame, "{\"type\":\"unread\",\"count\":%" PRId64 "}", unread);
-    send_text(listener, (struct text){frame, (size_t)size});
+    send_text(listener, print_unread(unread, frame));
+}
+
+static void send_pushed(struct listener *listener, const struct push *push)
+{
+    char frame[64];
+    websocket_send_both(listener->socket, push->frame, print_unread(push->unread, frame));
+    if (push->seq)
+        listener->sent = listener->known = push->seq;
 }
 
 /* A slow reader gets the next page when it has taken the last one. */
@@ -178,10 +191,7 @@ void listener_push(struct listener *listener, const struct push *push)
         return;
     }
     if (push->seq == 0 || push->seq == listener->sent + 1) {
-        send_text(listener, push->frame);
-        send_unread(listener, push->unread);
-        if (push->seq)
-            listener->sent = listener->known = push->seq;
+        send_pushed(listener, push);
     } else if (push->seq > listener->sent) {
         listener->known = push->seq;
         listener->recount = true;

@@ -14,6 +14,8 @@ static void on_message(void *context, struct websocket *socket, struct text mess
     else if (text_equal(message, text_of("flood")))
         while (websocket_send(socket, (struct text){"0123456789012345678901234567890123456789", 40}) == 0)
             ;
+    else if (text_equal(message, text_of("twice")))
+        websocket_send_both(socket, message, text_of(""));
     else
         websocket_send(socket, message);
 }
@@ -110,6 +112,8 @@ static void messages_script(struct loopback *l)
     LOOPBACK_CHECK(l, hears(l, fd, "one"));
     say(l, fd, 0x81, "", 0);
     LOOPBACK_CHECK(l, hears(l, fd, ""));
+    say(l, fd, 0x81, "twice", 5);
+    LOOPBACK_CHECK(l, hears(l, fd, "twice") && hears(l, fd, ""));
     say(l, fd, 0x01, "fra", 3);
     say(l, fd, 0x89, "ping", 4); /* between fragments */
     say(l, fd, 0x00, "gmen", 4);
