@@ -184,7 +184,7 @@ char *arena_vprintf(struct arena *arena, const char *format, va_list arguments)
 {
     va_list again;
     va_copy(again, arguments);
-    char small[256];
+    char small[1024]; /* an order's JSON, which is not formatted twice then */
     int size = vsnprintf(small, sizeof small, format, arguments);
     char *text;
     if (size >= 0 && (size_t)size < sizeof small) {

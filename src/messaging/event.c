@@ -4,26 +4,69 @@
 #include "base/clock.h"
 #include "base/trace.h"
 
+#include <assert.h>
 #include <errno.h>
 
-/* A member in front of `data`, with the comma behind it; "" where there is no value. Values are ids and names, which need no escapes; one that
- * does gets them. */
-static const char *member(struct arena *arena, const char *name, const char *value)
+#define PARTS_MAX 64 /* a member has five */
+
+/* What an event is printed of, copied once when all are known. */
+struct parts {
+    struct text list[PARTS_MAX];
+    unsigned count;
+    size_t size;
+};
+
+static void add(struct parts *parts, struct text part)
+{
+    assert(parts->count < PARTS_MAX);
+    parts->list[parts->count++] = part;
+    parts->size += part.size;
+}
+
+static void add_string(struct parts *parts, const char *part)
+{
+    add(parts, text_of(part));
+}
+
+static bool is_plain(const char *value)
+{
+    for (const char *at = value; *at; at++)
+        if (*at < 0x20 || *at >= 0x7f || *at == '"' || *at == '\\')
+            return false;
+    return true;
+}
+
+/* A member in front of `data`, with the comma behind it; nothing where there is no value. Values are ids and names, which need no escapes; one
+ * that does gets them. */
+static void add_member(struct parts *parts, struct arena *arena, const char *name, const char *value)
 {
     if (!value)
-        return "";
-    bool plain = true;
-    for (const char *at = value; *at && plain; at++)
-        plain = *at >= 0x20 && *at < 0x7f && *at != '"' && *at != '\\';
-    if (plain)
-        return arena_printf(arena, "\"%s\":\"%s\",", name, value);
-    return arena_printf(arena, "\"%s\":%s,", name, json_print(arena, json_keep(arena, json_string(value)), NULL));
+        return;
+    bool plain = is_plain(value);
+    add_string(parts, "\"");
+    add_string(parts, name);
+    add_string(parts, plain ? "\":\"" : "\":");
+    add_string(parts, plain ? value : json_print(arena, json_keep(arena, json_string(value)), NULL));
+    add_string(parts, plain ? "\"," : ",");
+}
+
+static struct text join(struct arena *arena, const struct parts *parts)
+{
+    char *bytes = arena_alloc(arena, parts->size + 1), *at = bytes;
+    for (unsigned i = 0; i < parts->count; i++) {
+        memcpy(at, parts->list[i].at, parts->list[i].size);
+        at += parts->list[i].size;
+    }
+    return (struct text){bytes, parts->size};
 }
 
 struct text event_print(struct arena *arena, struct event *event)
 {
     char time[TIME_TEXT_SIZE];
-    struct text printed, data;
+    struct text data;
+    struct parts parts;
+    parts.count = 0;
+    parts.size = 0;
     if (!event->id) {
         char *id = arena_alloc(arena, UUID_SIZE);
         uuid_make(id);
@@ -33,14 +76,21 @@ struct text event_print(struct arena *arena, struct event *event)
         event->time_wall_ms = clock_wall_ms();
     time_print(event->time_wall_ms, time);
     data.at = json_print(arena, event->data, &data.size);
-    const char *sequence = event->sequence ? arena_printf(arena, "\"sequence\":%lld,", (long long)event->sequence) : "";
-    printed.at = arena_printf(arena, "{\"specversion\":\"1.0\",%s%s%s%s%s\"datacontenttype\":\"application/json\",%s%s%s\"data\":%s}",
-                              member(arena, "id", event->id), member(arena, "source", event->source), member(arena, "type", event->type),
-                              member(arena, "subject", event->subject), member(arena, "time", time),
-                              member(arena, "traceparent", event->traceparent), sequence,
-                              member(arena, "causationid", event->causation_id), data.at);
-    printed.size = strlen(printed.at);
-    return printed;
+    add_string(&parts, "{\"specversion\":\"1.0\",");
+    add_member(&parts, arena, "id", event->id);
+    add_member(&parts, arena, "source", event->source);
+    add_member(&parts, arena, "type", event->type);
+    add_member(&parts, arena, "subject", event->subject);
+    add_member(&parts, arena, "time", time);
+    add_string(&parts, "\"datacontenttype\":\"application/json\",");
+    add_member(&parts, arena, "traceparent", event->traceparent);
+    if (event->sequence)
+        add_string(&parts, arena_printf(arena, "\"sequence\":%lld,", (long long)event->sequence));
+    add_member(&parts, arena, "causationid", event->causation_id);
+    add_string(&parts, "\"data\":");
+    add(&parts, data);
+    add_string(&parts, "}");
+    return join(arena, &parts);
 }
 
 int event_parse(struct arena *arena, struct text source, struct event *ret_event, struct err *err)
