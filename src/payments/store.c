@@ -234,7 +234,6 @@ void payments_store_pending_ask(struct transaction *tx, const char *id, bool is_
         sql_ask(tx, ret_rows, "SELECT 1 FROM payments WHERE id = ?1 AND status = 'pending'", "t", id);
 }
 
-
 int payments_store_payment_hasten(struct transaction *tx, const char *id, int64_t due_at)
 {
     return sql_send(tx, "UPDATE payments SET due_at = ?2 WHERE id = ?1 AND status = 'pending' AND due_at > ?2", "ti", id, due_at);
