@@ -157,7 +157,7 @@ const KEY = 'Idempotency-Key: 1\r\n', NO_BODY = 'Content-Length: 0\r\n';
 const times_sent = (target) => gateways.flatMap((gateway) => gateway.seen).filter((request) => request.url === target).length;
 
 test('what breaks off: what may be done twice asks the other gateway, what may not is sent once', async () => {
-    for (const [method, fields, times] of [['GET', '', 2], ['DELETE', '', 2], ['POST', NO_BODY, 1], ['PATCH', NO_BODY, 1], ['POST', KEY + NO_BODY, 2]]) {
+    for (const [method, fields, times] of [['GET', '', 2], ['DELETE', '', 2], ['POST', NO_BODY, 1], ['PATCH', NO_BODY, 1], ['PATCH', KEY + NO_BODY, 1], ['POST', KEY + NO_BODY, 2]]) {
         const target = `/api/v1/broken?n=${crypto.randomUUID()}`;
         const { status } = await answer_to(base, head(`${method} ${target}`, { late: fields }));
         assert.equal(status, 502);
