@@ -141,23 +141,24 @@ static void send_start(struct sending *sending)
         arena_free(arena);
 }
 
-/* Sends a batch, some at once; those whose fiber could not run count as not taken. */
+/* Sends a batch, some at once; those whose fiber could not run count as not taken. What a stop comes before stays as it was. */
 static FIBER_FN int send_batch(struct sender *sender, struct callback *list, int count)
 {
     struct sending *sendings = arena_alloc(fiber_arena(), sizeof *sendings * (size_t)count);
-    for (int i = 0; i < count; i++) {
-        list[i].pause_ms = callback_pause_ms(list[i].attempts, -1);
-        sendings[i] = (struct sending){sender, &list[i]};
+    int begun = 0;
+    for (; begun < count && !sender->stopping; begun++) {
+        list[begun].pause_ms = callback_pause_ms(list[begun].attempts, -1);
+        sendings[begun] = (struct sending){sender, &list[begun]};
         while (sender->on_the_way >= AT_ONCE)
             wakeup_wait_uninterrupted(&sender->sent);
-        send_start(&sendings[i]);
+        send_start(&sendings[begun]);
     }
     while (sender->on_the_way)
         wakeup_wait_uninterrupted(&sender->sent);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < begun; i++)
         if (!list[i].is_taken && clock_steady_ms() + list[i].pause_ms < sender->next_due)
             sender->next_due = clock_steady_ms() + list[i].pause_ms;
-    int error = sandbox_callbacks_settle(sender->database, list, count);
+    int error = begun ? sandbox_callbacks_settle(sender->database, list, begun) : 0;
     return error ? error : count;
 }
 
