@@ -24,7 +24,7 @@
 /* All on worker 0. */
 static struct cache *cache;
 static struct fiber *background;
-static bool stopping, must_ask, asking, asked;
+static bool stopping, must_ask, asking, all_heard, asked;
 static int64_t last_number;
 static int64_t heard_mono_ms; /* when revocations were last known to be complete */
 static void (*on_ended)(const char *session_id);
@@ -104,6 +104,7 @@ static void ask_ended(void *unused)
 {
     (void)unused;
     asking = false;
+    must_ask |= !all_heard; /* also where there was no memory for it */
 }
 
 static FIBER_FN void ask_fiber(void *unused)
@@ -112,12 +113,10 @@ static FIBER_FN void ask_fiber(void *unused)
     fiber_defer(ask_ended, NULL);
     asking = true;
     fiber_narrow_deadline(ASK_MS);
-    must_ask = false;
-    if (ask_for_revocations()) {
-        must_ask = true;
+    must_ask = all_heard = false;
+    if (ask_for_revocations())
         return;
-    }
-    asked = true;
+    all_heard = asked = true;
     heard_mono_ms = clock_mono_ms();
 }
 

@@ -12,7 +12,8 @@
 #include <pthread.h>
 
 #define LOOK_MS 500
-#define FIRST_LOOK_MS 50 /* as long as there are none */
+#define FIRST_LOOK_MS 50 /* as long as there are none, */
+#define FIRST_MS 5000    /* for so long */
 #define FETCH_MS 2000
 #define FRESH_MS 30000
 #define COOL_DOWN_MS 2000
@@ -119,13 +120,13 @@ static FIBER_FN void fetch_fiber(void *unused)
 static FIBER_FN void background_fiber(void *unused)
 {
     (void)unused;
-    int64_t at;
+    int64_t at, began = clock_mono_ms();
     background = fiber_self();
     do {
         at = fetched_at();
         if (!fetching && (!at || clock_mono_ms() - at > FRESH_MS))
             fiber_start("keys", fetch_fiber, NULL); /* on a fiber of its own, whose arena goes with it */
-    } while (!fiber_sleep(at ? LOOK_MS : FIRST_LOOK_MS));
+    } while (!fiber_sleep(at || clock_mono_ms() - began > FIRST_MS ? LOOK_MS : FIRST_LOOK_MS));
     background = NULL;
 }
 
