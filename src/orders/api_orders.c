@@ -77,11 +77,13 @@ static int place(struct transaction *tx, void *arg, struct http_response *answer
     return placing->is_stale ? -EAGAIN : code;
 }
 
-/* False after a 503. What was taken before has its answer, however busy it is. In a cluster no process knows how long the work of all waits. */
+/* False after a 503. What was taken before has its answer, however busy it is. Only where buyers are told in this process is it known how long
+ * all the work waits; in a cluster no process knows. */
 static FIBER_FN bool admit(struct orders *orders, struct http_request *request, struct http_response *response,
                            struct admission_order **ret_order)
 {
-    int retry_after_s = database_is_postgres(orders->database) ? 0 : admission_ask(request->arena, ret_order);
+    bool knows = !database_is_postgres(orders->database) && service_is_here("notifications");
+    int retry_after_s = knows ? admission_ask(request->arena, ret_order) : 0;
     if (!retry_after_s || keyed_is_answered(orders->database, request))
         return true;
     counter_add(orders->refused, 1);
