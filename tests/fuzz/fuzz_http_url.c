@@ -1,4 +1,5 @@
 /* Paths and queries behind the parser: percent-decoding, query parameters, and the router over a table with every kind of pattern. */
+#include "http/resource.h"
 #include "http/router.h"
 
 #include <assert.h>
