@@ -550,6 +550,7 @@ static void late_commit(void *arg)
 
 static void test_late_commit(void **state)
 {
+    /* SQLite has one writer: rows are committed in the order of their numbers there. */
     if (strncmp(settings_text("database_url"), "postgres:", 9) != 0)
         skip();
     case_run(late_commit, NULL);
