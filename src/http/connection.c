@@ -9,16 +9,12 @@
 #include "http/connection.h"
 
 #include "base/clock.h"
-#include "base/memory.h"
 #include "base/settings.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define IDLE_MS 75000
 #define LINGER_MS 2000
-#define AGAIN_MS 50
 #define HANG_UP_MS 2000
 #define WRITE_MS 30000 /* in which a client takes some of an answer */
 #define PIPELINE_MAX (64 * 1024)
@@ -29,7 +25,7 @@ static struct connection *connection_of(struct tcp *tcp)
 }
 
 /* Whether anything of a client's request or our answer is under way. */
-static void count_busy(struct connection *connection)
+void connection_count_busy(struct connection *connection)
 {
     bool idle = connection->state == CONNECTION_HEAD && !connection->in.size && !tcp_queued(&connection->tcp);
     bool busy = !idle && !connection->tcp.closing;
@@ -83,7 +79,7 @@ static void linger(struct connection *connection)
         tcp_set_due(&connection->tcp, clock_mono_ms() + LINGER_MS);
 }
 
-static void refuse(struct connection *connection, int status, const char *why)
+void connection_refuse(struct connection *connection, int status, const char *why)
 {
     struct http_exchange *exchange = connection->exchange;
     bool written = exchange_refuse(connection, exchange, status, why, true);
@@ -97,108 +93,6 @@ static void refuse(struct connection *connection, int status, const char *why)
 }
 
 /* ---- from bytes to requests ---- */
-
-static const char *find_refusal(int status)
-{
-    return status == 414 ? "The request line is too long." : status == 431 ? "The head of the request is too large." : "A line does not end in CRLF.";
-}
-
-static void give_continue(struct connection *connection)
-{
-    if (tcp_write(&connection->tcp, text_of("HTTP/1.1 100 Continue\r\n\r\n"), (struct text){0}))
-        tcp_close(&connection->tcp);
-}
-
-static void begin_trace(struct http_exchange *exchange)
-{
-    struct http_headers headers = {exchange->head.headers, exchange->head.count, HTTP_HEADERS_MAX};
-    trace_begin(&exchange->trace, http_header(&headers, "traceparent"), http_header(&headers, "X-Request-Id"));
-}
-
-/* Whether it went on: a whole request is at work, or its body is awaited. */
-static bool take_head(struct connection *connection, struct text *rest)
-{
-    size_t max_body = (size_t)settings_number("max_body");
-    connection->asked = true;
-    long size = http_head_find(*rest, &connection->scanned);
-    if (size == 0)
-        return false;
-    connection->scanned = 0;
-    if (size < 0) {
-        refuse(connection, (int)-size, find_refusal((int)-size));
-        return false;
-    }
-    struct http_exchange *exchange = exchange_new(connection, (struct text){rest->at, (size_t)size});
-    if (!exchange) {
-        refuse(connection, 503, "There is not enough memory at the moment.");
-        return false;
-    }
-    *rest = (struct text){rest->at + size, rest->size - (size_t)size};
-    connection->exchange = exchange;
-    const char *why;
-    int status = http_request_parse((struct text){exchange->bytes, (size_t)size}, &exchange->head, &why);
-    if (status) {
-        refuse(connection, status, why);
-        return false;
-    }
-    begin_trace(exchange);
-    if (exchange->head.body == HTTP_BODY_LENGTH && exchange->head.content_length > max_body) {
-        refuse(connection, 413, "The body is too large.");
-        return false;
-    }
-    connection->state = CONNECTION_BODY;
-    if (exchange->head.body != HTTP_BODY_NONE && exchange->head.expect_continue && !rest->size)
-        give_continue(connection);
-    return true;
-}
-
-/* 1: the body is whole; 0: more is needed; negative. */
-static int feed_body(struct http_exchange *exchange, struct text *rest)
-{
-    struct http_head *head = &exchange->head;
-    size_t used = 0;
-    int result = 1;
-    if (head->body == HTTP_BODY_CHUNKED) {
-        result = http_chunks_feed(&exchange->chunks, *rest, &exchange->body, (size_t)settings_number("max_body"), &used);
-    } else if (head->body == HTTP_BODY_LENGTH) {
-        size_t missing = (size_t)head->content_length - exchange->body.size;
-        used = rest->size < missing ? rest->size : missing;
-        buffer_add(&exchange->body, rest->at, used);
-        result = exchange->body.failed ? -ENOMEM : used == missing;
-    }
-    *rest = (struct text){rest->at + used, rest->size - used};
-    return result;
-}
-
-static bool take_body(struct connection *connection, struct text *rest)
-{
-    struct http_exchange *exchange = connection->exchange;
-    int result = feed_body(exchange, rest);
-    if (result == 0)
-        return false;
-    if (result < 0) {
-        refuse(connection, result == -EMSGSIZE ? 413 : result == -ENOMEM ? 503 : 400,
-               result == -EMSGSIZE  ? "The body is too large."
-               : result == -ENOMEM ? "There is not enough memory at the moment."
-                                   : "The chunked body is malformed.");
-        return false;
-    }
-    connection->state = CONNECTION_WORK;
-    count_busy(connection);
-    exchange_start(exchange);
-    return true;
-}
-
-static bool take_some(struct connection *connection, struct text *rest)
-{
-    if (connection->tcp.closing || tcp_queued(&connection->tcp))
-        return false;
-    if (connection->state == CONNECTION_HEAD && !rest->size)
-        return false;
-    if (connection->state == CONNECTION_HEAD)
-        return take_head(connection, rest);
-    return connection->state == CONNECTION_BODY && take_body(connection, rest);
-}
 
 /* Keeps what is left for later; an idle connection keeps no buffer. */
 static void keep_rest(struct connection *connection, struct text rest)
@@ -216,7 +110,7 @@ static void keep_rest(struct connection *connection, struct text rest)
         tcp_close(&connection->tcp);
 }
 
-static void settle(struct connection *connection, bool moved)
+void connection_settle(struct connection *connection, bool moved)
 {
     if (connection->ended && connection->state != CONNECTION_WORK && !tcp_queued(&connection->tcp)) {
         tcp_close(&connection->tcp); /* nobody will send the rest */
@@ -224,7 +118,7 @@ static void settle(struct connection *connection, bool moved)
         set_due(connection, moved);
         tcp_read(&connection->tcp, !connection->ended && connection->in.size < PIPELINE_MAX);
     }
-    count_busy(connection);
+    connection_count_busy(connection);
 }
 
 void connection_tell_drain(struct connection *connection)
@@ -259,7 +153,7 @@ static void advance(struct connection *connection, struct text fresh)
     }
     size_t before = rest.size;
     connection->advancing = true;
-    while (take_some(connection, &rest))
+    while (request_take(connection, &rest))
         ;
     connection->advancing = false;
     if (connection->state == CONNECTION_UPGRADED) {
@@ -267,7 +161,7 @@ static void advance(struct connection *connection, struct text fresh)
         rest.size = 0;
     }
     keep_rest(connection, rest);
-    settle(connection, first || connection->state == CONNECTION_BODY || rest.size < before);
+    connection_settle(connection, first || connection->state == CONNECTION_BODY || rest.size < before);
 }
 
 /* ---- after an answer ---- */
@@ -300,13 +194,13 @@ void connection_answered(struct connection *connection, bool close)
         if (connection->upgrade.events)
             connection->upgrade.events->closed(connection->upgrade.context);
         connection->state = CONNECTION_LINGER;
-        count_busy(connection);
+        connection_count_busy(connection);
         maybe_free(connection);
         return;
     }
     if (connection->upgrade.events) {
         become_upgraded(connection);
-        count_busy(connection);
+        connection_count_busy(connection);
         return;
     }
     connection->state = CONNECTION_HEAD;
@@ -317,7 +211,7 @@ void connection_answered(struct connection *connection, bool close)
     if (connection->state == CONNECTION_HEAD && connection->in.size)
         advance(connection, (struct text){"", 0});
     else
-        settle(connection, true);
+        connection_settle(connection, true);
 }
 
 /* ---- events of the tcp ---- */
@@ -364,7 +258,7 @@ static void on_ended(struct tcp *tcp, int error)
     } else if (connection->state == CONNECTION_LINGER) {
         linger(connection);
     } else {
-        settle(connection, true);
+        connection_settle(connection, true);
     }
 }
 
@@ -391,8 +285,8 @@ static void on_due(struct tcp *tcp)
     else if (connection->state == CONNECTION_LINGER || tcp_queued(tcp) || (connection->state == CONNECTION_HEAD && !connection->in.size))
         tcp_close(tcp);
     else
-        refuse(connection, 408, "The request did not come in time.");
-    count_busy(connection);
+        connection_refuse(connection, 408, "The request did not come in time.");
+    connection_count_busy(connection);
 }
 
 static void on_closed(struct tcp *tcp)
@@ -400,7 +294,7 @@ static void on_closed(struct tcp *tcp)
     struct connection *connection = connection_of(tcp);
     struct listener *listener = connection->listener;
     connection->closed = true;
-    count_busy(connection);
+    connection_count_busy(connection);
     if (connection->next)
         connection->next->previous = connection->previous;
     *(connection->previous ? &connection->previous->next : &listener->connections) = connection->next;
@@ -413,87 +307,4 @@ static void on_closed(struct tcp *tcp)
     maybe_free(connection);
 }
 
-/* ---- beginning ---- */
-
-static const struct tcp_events events = {
-    .read = on_read, .ended = on_ended, .written = on_written, .due = on_due, .closed = on_closed};
-
-static void note_address(struct connection *connection)
-{
-    struct sockaddr_storage peer;
-    int size = sizeof peer;
-    if (uv_tcp_getpeername(&connection->tcp.handle, (struct sockaddr *)&peer, &size))
-        return;
-    if (peer.ss_family == AF_INET6)
-        uv_ip6_name((struct sockaddr_in6 *)&peer, connection->address, sizeof connection->address);
-    else
-        uv_ip4_name((struct sockaddr_in *)&peer, connection->address, sizeof connection->address);
-    if (strncmp(connection->address, "::ffff:", 7) == 0 && strchr(connection->address, '.'))
-        memmove(connection->address, connection->address + 7, strlen(connection->address + 7) + 1);
-}
-
-static struct connection *connection_new(struct listener *listener)
-{
-    struct connection *connection = memory_get_zeroed(sizeof *connection);
-    if (!connection)
-        return NULL;
-    if (tcp_init(&connection->tcp, &events)) {
-        free(connection);
-        return NULL;
-    }
-    connection->listener = listener;
-    connection->upgrade.tcp = &connection->tcp;
-    connection->next = listener->connections;
-    if (connection->next)
-        connection->next->previous = connection;
-    listener->connections = connection;
-    __atomic_store_n(&listener->connection_count, listener->connection_count + 1, __ATOMIC_RELAXED);
-    gauge_add(listener->server->connections, 1);
-    return connection;
-}
-
-static void begin(struct connection *connection)
-{
-    struct listener *listener = connection->listener;
-    note_address(connection);
-    uv_tcp_nodelay(&connection->tcp.handle, 1);
-    if (listener->connection_count > (unsigned)settings_number("max_connections")) {
-        refuse(connection, 503, "There are too many connections at the moment.");
-        return;
-    }
-    settle(connection, true);
-}
-
-static void accept_again(void *arg)
-{
-    struct listener *listener = arg;
-    if (listener->open)
-        connection_accept(listener);
-}
-
-/* A connection that is not taken keeps libuv from listening on. */
-void connection_accept(struct listener *listener)
-{
-    struct connection *connection = connection_new(listener);
-    if (!connection) {
-        timer_start(&listener->again, clock_mono_ms() + AGAIN_MS, accept_again, listener);
-        return;
-    }
-    if (uv_accept((uv_stream_t *)&listener->tcp, (uv_stream_t *)&connection->tcp.handle))
-        tcp_close(&connection->tcp);
-    else
-        begin(connection);
-}
-
-void connection_adopt(struct listener *listener, int fd)
-{
-    struct connection *connection = connection_new(listener);
-    if (!connection) {
-        close(fd);
-    } else if (uv_tcp_open(&connection->tcp.handle, fd)) {
-        close(fd);
-        tcp_close(&connection->tcp);
-    } else {
-        begin(connection);
-    }
-}
+const struct tcp_events connection_events = {.read = on_read, .ended = on_ended, .written = on_written, .due = on_due, .closed = on_closed};

@@ -87,10 +87,22 @@ struct http_server {
 /* server.c: metrics and the log line of one answer. `exchange` may be NULL (the head was refused). */
 void server_note(struct http_server *server, const struct http_exchange *exchange, const struct trace *trace, int status, size_t bytes);
 
-/* connection.c */
+/* accept.c */
 void connection_accept(struct listener *listener);
 /* Takes a descriptor that was accepted; closes it where it can't. */
 void connection_adopt(struct listener *listener, int fd);
+
+/* request_take.c: one step from the bytes in `rest`, which lose what it used, towards a whole request; false where it can go no further. */
+bool request_take(struct connection *connection, struct text *rest);
+
+/* connection.c */
+extern const struct tcp_events connection_events;
+/* Answers that what came is no request that can be served, and ends the connection in order. */
+void connection_refuse(struct connection *connection, int status, const char *why);
+/* What the connection waits for now, and by when; `moved`: it has come further. */
+void connection_settle(struct connection *connection, bool moved);
+/* Whether anything of a client's request or our answer is under way, for the listener's count. */
+void connection_count_busy(struct connection *connection);
 /* The answer is written, or the connection was taken over: what comes next? */
 void connection_answered(struct connection *connection, bool close);
 void connection_tell_drain(struct connection *connection);
