@@ -43,7 +43,7 @@ soak: build ## ten minutes under load, a failure of every call, then a minute fo
 	@scripts/soak
 
 fmt: ## clang-format over the lines of C that differ from the last commit
-	@command -v git-clang-format > /dev/null || { echo "purser: please install clang-format"; exit 1; }
+	@scripts/install fmt
 	@git clang-format --quiet --force --extensions c,h HEAD
 
 clean: ## removes what was built, not the data
