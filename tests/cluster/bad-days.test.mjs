@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { next_address, request } from '../support/client.mjs';
 import { admins, cluster, engines } from '../support/engines.mjs';
-import { Buyer, Listener, STOCK, all_settled, check_books, check_charges, check_notifications, check_orders, check_seen } from '../support/oracle.mjs';
+import { Buyer, Listener, STOCK, check_everything } from '../support/oracle.mjs';
 import { admin, new_key, product, register } from '../support/shop.mjs';
 import { sandbox_outside } from '../support/sandbox.mjs';
 import { system } from '../support/system.mjs';
@@ -13,7 +13,7 @@ import { sleep, until } from '../support/wait.mjs';
 
 const BUYERS = 4;
 
-let shop, sandbox, boss, skus, buyers, listeners, streams, prober;
+let shop, sandbox, boss, skus, buyers, listeners, prober;
 
 before(async () => {
     shop = await system();
@@ -25,7 +25,7 @@ before(async () => {
     for (let i = 0; i < BUYERS; i += 1) buyers.push(new Buyer(await register(shop), skus, 100 + i));
     prober = new Buyer(await register(shop), skus, 7);
     listeners = buyers.map((buyer) => new Listener(shop, buyer.person));
-    streams = [...buyers, ...listeners].map((one) => one.run());
+    for (const one of [...buyers, ...listeners]) one.start();
 });
 
 /** Readiness of the first order service, at its admin address: `{status, missing}`. */
@@ -114,19 +114,8 @@ for (const name of ['orders-1', 'payments-1', 'users-2', 'notifications-1', 'gat
 }
 
 test('in the end nothing is lost and nothing happened twice', async (context) => {
-    const everyone = [...buyers, prober];
-    for (const buyer of buyers) buyer.stopped = true;
-    await Promise.all(streams.slice(0, BUYERS));
-    await until('every order is settled', () => all_settled(everyone), { seconds: 300, every_ms: 5000 });
-    await check_orders(everyone, { silent: true });
-    await check_charges(everyone, sandbox);
-    await check_books(boss, everyone, skus);
-    await check_notifications(everyone);
-    await Promise.all(listeners.map((listener, i) => listener.stop_at(buyers[i].history.length)));
-    await Promise.all(streams);
-    check_seen(listeners);
-    assert.deepEqual((await boss.get('/operations/dead-letters')).body.data, []);
-    context.diagnostic(`${everyone.reduce((sum, b) => sum + b.log.length, 0)} orders`);
+    const orders = await check_everything({ buyers: [...buyers, prober], listeners, skus, boss, sandbox, silent: true });
+    context.diagnostic(`${orders} orders`);
 });
 
 after(async () => {

@@ -9,8 +9,8 @@ import http from 'node:http';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { next_address, request } from '../support/client.mjs';
-import { Buyer, Listener, STOCK, all_settled, check_books, check_charges, check_notifications, check_orders, check_seen } from '../support/oracle.mjs';
-import { Sandbox } from '../support/sandbox.mjs';
+import { Buyer, Listener, STOCK, check_everything } from '../support/oracle.mjs';
+import { sandbox_outside } from '../support/sandbox.mjs';
 import { admin, new_email, new_key, product, register } from '../support/shop.mjs';
 import { Socket } from '../support/socket.mjs';
 import { system } from '../support/system.mjs';
@@ -60,13 +60,12 @@ class Visitor {
     }
 }
 
-let shop, boss, skus, buyers, listeners, visitors, streams, charged_before;
-const sandbox = Object.assign(new Sandbox(), { base: process.env.PURSER_SANDBOX_URL });
+let shop, boss, skus, buyers, listeners, visitors, sandbox;
 
 before(async () => {
     shop = await system();
     boss = await admin(shop);
-    charged_before = new Set((await sandbox.charges()).map((charge) => charge.key));
+    sandbox = await sandbox_outside();
     skus = [];
     for (let i = 0; i < 3; i += 1) skus.push((await product(boss, { unit_price: 100 + i, stock: STOCK })).sku);
     buyers = [];
@@ -74,7 +73,7 @@ before(async () => {
     visitors = [];
     for (let i = 0; i < VISITORS; i += 1) visitors.push(new Visitor(await register(shop)));
     listeners = buyers.map((buyer) => new Listener(shop, buyer.person));
-    streams = [...buyers, ...listeners].map((one) => one.run());
+    for (const one of [...buyers, ...listeners]) one.start();
 });
 
 after(() => {
@@ -194,17 +193,6 @@ test('one limit holds over both gateways', async () => {
 });
 
 test('in the end nothing is lost and nothing happened twice', async (context) => {
-    const everyone = [...buyers, ...visitors];
-    for (const buyer of buyers) buyer.stopped = true;
-    await Promise.all(streams.slice(0, BUYERS));
-    await until('every order is settled', () => all_settled(everyone), { seconds: 300, every_ms: 3000 });
-    await check_orders(everyone, { silent: true });
-    await check_charges(everyone, { charges: async () => (await sandbox.charges()).filter((charge) => !charged_before.has(charge.key)) });
-    await check_books(boss, everyone, skus);
-    await check_notifications(everyone);
-    await Promise.all(listeners.map((listener, i) => listener.stop_at(buyers[i].history.length)));
-    await Promise.all(streams);
-    check_seen(listeners);
-    assert.deepEqual((await boss.get('/operations/dead-letters')).body.data, []);
-    context.diagnostic(`${everyone.reduce((sum, one) => sum + one.log.length, 0)} orders`);
+    const orders = await check_everything({ buyers: [...buyers, ...visitors], listeners, skus, boss, sandbox, silent: true });
+    context.diagnostic(`${orders} orders`);
 });

@@ -33,6 +33,10 @@ export class Buyer {
         return list[Math.floor(this.dice() * list.length)];
     }
 
+    start() {
+        this.ended = this.run();
+    }
+
     async run() {
         while (!this.stopped) {
             await this.buy();
@@ -67,6 +71,10 @@ export class Listener {
         Object.assign(this, { shop, person, seen: [], stopped: false });
     }
 
+    start() {
+        this.ended = this.run();
+    }
+
     async run() {
         while (!this.stopped) {
             this.socket = new Socket(this.shop.base, { token: this.person.token, from: this.person.from, after: this.last() });
@@ -88,10 +96,11 @@ export class Listener {
     async stop_at(seq) {
         await until(`the listener has seen ${seq}`, () => this.last() >= seq);
         this.stopped = true;
+        await this.ended;
     }
 }
 
-export async function all_settled(buyers) {
+async function all_settled(buyers) {
     for (const buyer of buyers) {
         buyer.orders = await all_pages(buyer.person, '/orders');
         buyer.payments = await all_pages(buyer.person, '/payments');
@@ -110,7 +119,7 @@ const timed_out = (payments, order) => payments.filter((p) => p.order_id === ord
  * Each acknowledged order is there with its total and a status that fits, and no other order is. `silent`: engines stood still or the machine
  * did, for longer than a provider is waited for, so a charge may have timed out before the provider had it.
  */
-export async function check_orders(buyers, { silent = false } = {}) {
+async function check_orders(buyers, silent) {
     for (const { log, orders, payments } of buyers) {
         const there = new Map(orders.map((order) => [order.id, order]));
         for (const entry of log) {
@@ -128,7 +137,7 @@ export async function check_orders(buyers, { silent = false } = {}) {
 }
 
 /** The provider charged each paid order once, and holds what the payments say. */
-export async function check_charges(buyers, sandbox) {
+async function check_charges(buyers, sandbox) {
     const captured = new Map();
     for (const charge of await sandbox.charges()) {
         if (charge.status !== 'succeeded') continue;
@@ -143,7 +152,7 @@ export async function check_charges(buyers, sandbox) {
 }
 
 /** The ledger's sum is zero, and the stock is what the orders left. */
-export async function check_books(boss, buyers, skus) {
+async function check_books(boss, buyers, skus) {
     const { body } = await boss.get('/operations/ledger');
     assert.equal(body.balanced, true, JSON.stringify(body));
     for (const sku of skus) {
@@ -159,7 +168,7 @@ export async function check_books(boss, buyers, skus) {
 const WANTED = { paid: ['order.created', 'order.paid'], payment_failed: ['order.created', 'order.payment_failed'], cancelled: ['order.created', 'order.cancelled'] };
 
 /** Numbers from 1 without a gap, and one notification a fact. */
-export async function check_notifications(buyers) {
+async function check_notifications(buyers) {
     for (const buyer of buyers) {
         const wanted = buyer.orders.flatMap((order) => WANTED[order.status].map((type) => `${type} ${order.id}`));
         buyer.history = await until('every notification is there', async () => {
@@ -175,8 +184,27 @@ export async function check_notifications(buyers) {
 }
 
 /** Who listened all the time saw every notification once and in order. */
-export function check_seen(listeners) {
+function check_seen(listeners) {
     for (const { seen } of listeners) {
         assert.deepEqual(seen.map((n) => n.seq), seen.map((_, at) => at + 1), 'seen with a gap or twice');
     }
+}
+
+/**
+ * The last look, when nothing is done to the system any more: the buyers stop, all comes to rest, and each promise is held against their logs.
+ * `listeners` are of these buyers; `silent` is said at `check_orders`. Gives the number of orders.
+ */
+export async function check_everything({ buyers, listeners = [], skus, boss, sandbox, silent = false }) {
+    for (const buyer of buyers) buyer.stopped = true;
+    await Promise.all(buyers.map((buyer) => buyer.ended));
+    await until('every order is settled', () => all_settled(buyers), { seconds: 300, every_ms: 2000 }); // many pages too
+    await check_orders(buyers, silent);
+    await check_charges(buyers, sandbox);
+    await check_books(boss, buyers, skus);
+    await check_notifications(buyers);
+    const told = (person) => buyers.find((buyer) => buyer.person === person).history.length;
+    await Promise.all(listeners.map((listener) => listener.stop_at(told(listener.person))));
+    check_seen(listeners);
+    assert.deepEqual((await boss.get('/operations/dead-letters')).body.data, []);
+    return buyers.reduce((sum, buyer) => sum + buyer.log.length, 0);
 }

@@ -102,6 +102,31 @@ static void printing_is_compact_and_keeps_the_order(void **state)
     assert_int_equal(strlen(text), 10004);
 }
 
+static void reals_are_as_short_as_read_back_the_same(void **state)
+{
+    static const struct { double value; const char *text; } reals[] = {
+        {0.734, "0.734"}, {0.1, "0.1"}, {-0.3, "-0.3"}, {0.1 + 0.2, "0.30000000000000004"}, {1.0 / 3, "0.3333333333333333"}, {2, "2.0"},
+        {1.1e-7, "1.1e-07"}, {123456789.123, "123456789.123"}, {1.7976931348623157e308, "1.7976931348623157e308"}, {1e22, "1e22"},
+        {9007199254740993.0, "9007199254740992.0"},
+    };
+    size_t size, count = sizeof reals / sizeof *reals;
+    for (size_t i = 0; i < count; i++) {
+        const char *text = json_print(arena, json_keep(arena, json_real(reals[i].value)), &size);
+        assert_string_equal(text, reals[i].text);
+        assert_int_equal(size, strlen(text));
+        assert_true(strtod(text, NULL) == reals[i].value);
+    }
+    json_t *tree = json_make(arena, "{s:f, s:s, s:[f,b,n,i], s:f}", "0.73399999999999999", 0.734, "b\\\"",
+                             "\\\"0.10000000000000001\\", "c", 0.1, 0, -7, "d", 0.3);
+    assert_string_equal(json_print(arena, tree, &size), "{\"0.73399999999999999\":0.734,\"b\\\\\\\"\":\"\\\\\\\"0.10000000000000001\\\\\","
+                                                        "\"c\":[0.1,false,null,-7],\"d\":0.3}");
+    json_t *list = json_make(arena, "[]");
+    for (int i = 0; i < 2000; i++)
+        json_add_new(list, json_real(0.1));
+    assert_int_equal(strlen(json_print(arena, list, &size)), 2000 * 4 + 1);
+    assert_int_equal(size, 2000 * 4 + 1);
+}
+
 /* Each allocation of ours failing in turn ends in the rescue, and nothing leaks (the sanitizer looks). jansson's own are its own matter:
  * it aborts on some of them. */
 static void short_memory_ends_the_work(void **state)
@@ -147,6 +172,7 @@ int main(void)
         cmocka_unit_test(integers_beyond_64_bits_become_reals),
         cmocka_unit_test(members_that_are_absent_or_of_another_type_are_empty),
         cmocka_unit_test(printing_is_compact_and_keeps_the_order),
+        cmocka_unit_test(reals_are_as_short_as_read_back_the_same),
         cmocka_unit_test(short_memory_ends_the_work),
     };
     json_begin();
