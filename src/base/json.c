@@ -12,8 +12,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define INT64_DIGITS 18 /* any integer of so many digits fits */
+#define REAL_DIGITS 17  /* tell any two reals apart, and are more than most need */
 
 static _Thread_local bool is_short; /* memory was refused since this was last cleared */
 static _Thread_local bool is_parsing;
@@ -42,6 +44,11 @@ static bool is_number_byte(char c)
     return (c >= '0' && c <= '9') || c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-';
 }
 
+static bool begins_number(char c)
+{
+    return c == '-' || (c >= '0' && c <= '9');
+}
+
 /* The number that begins at `at`: its end, and whether it is an integer that may not fit. */
 static size_t scan_number(struct text source, size_t at, bool *ret_long)
 {
@@ -61,10 +68,15 @@ static size_t scan_number(struct text source, size_t at, bool *ret_long)
 static size_t scan_string(struct text source, size_t at)
 {
     for (at++; at < source.size; at++) {
-        if (source.at[at] == '\\')
-            at++;
-        else if (source.at[at] == '"')
-            return at + 1;
+        const char *quote = memchr(source.at + at, '"', source.size - at);
+        if (!quote)
+            return source.size;
+        size_t escapes = 0, end = (size_t)(quote - source.at);
+        while (escapes < end - at && quote[-1 - (long)escapes] == '\\')
+            escapes++;
+        at = end;
+        if (escapes % 2 == 0)
+            return end + 1;
     }
     return source.size;
 }
@@ -80,7 +92,7 @@ static struct scan scan(struct text source, struct buffer *out)
         bool is_long = false;
         if (c == '"')
             end = scan_string(source, at);
-        else if (c == '-' || (c >= '0' && c <= '9'))
+        else if (begins_number(c))
             end = scan_number(source, at, &is_long);
         else if (c == '[' || c == '{')
             found.too_deep |= ++depth > JSON_DEPTH_MAX;
@@ -159,6 +171,46 @@ json_t *json_make(struct arena *arena, const char *format, ...)
     return json_keep(arena, tree);
 }
 
+/* The shortest text of a real that jansson printed with 17 digits, in its place; it stays one that is read as a real. */
+static size_t shorten_real(char *at, size_t size)
+{
+    char long_form[40], form[40];
+    if (size <= REAL_DIGITS || size >= sizeof long_form || !memchr(at, '.', size))
+        return size;
+    memcpy(long_form, at, size);
+    long_form[size] = '\0';
+    double value = strtod(long_form, NULL);
+    for (int digits = REAL_DIGITS - 2; digits < REAL_DIGITS; digits++) {
+        size_t length = (size_t)snprintf(form, sizeof form, "%.*g", digits, value);
+        if (length < size && form[strspn(form, "-0123456789")] && strtod(form, NULL) == value) {
+            memcpy(at, form, length);
+            return length;
+        }
+    }
+    return size;
+}
+
+size_t json_shorten_reals(char *text, size_t size)
+{
+    struct text source = {text, size};
+    size_t out = 0;
+    for (size_t at = 0, end; at < size; at = end) {
+        bool is_long;
+        size_t length = 1;
+        end = at + 1;
+        if (text[at] == '"') {
+            length = (end = scan_string(source, at)) - at;
+        } else if (begins_number(text[at])) {
+            end = scan_number(source, at, &is_long);
+            length = shorten_real(text + at, end - at);
+        }
+        if (out != at)
+            memmove(text + out, text + at, length);
+        out += length;
+    }
+    return out;
+}
+
 char *json_print(struct arena *arena, const json_t *tree, size_t *ret_size)
 {
     /* Nothing waits between here and the copy, so one room a thread does for most. */
@@ -168,11 +220,14 @@ char *json_print(struct arena *arena, const json_t *tree, size_t *ret_size)
         memory_short();
     char *text;
     if (size <= sizeof small) {
+        size = json_shorten_reals(small, size);
         text = arena_copy(arena, small, size);
     } else {
         text = arena_alloc(arena, size + 1);
         if (json_dumpb(tree, text, size, JSON_COMPACT | JSON_ENCODE_ANY) != size)
             memory_short();
+        size = json_shorten_reals(text, size);
+        text[size] = '\0';
     }
     if (ret_size)
         *ret_size = size;

@@ -25,8 +25,11 @@ json_t *json_keep(struct arena *arena, json_t *tree);
 /* json_pack (jansson's format strings), kept by the arena. A wrong format is a bug and aborts. */
 json_t *json_make(struct arena *arena, const char *format, ...);
 
-/* Compact text in the arena. */
+/* Compact text in the arena; reals are as short as reads back the same. */
 char *json_print(struct arena *arena, const json_t *tree, size_t *ret_size);
+
+/* The same for reals in `text` that jansson printed: in its place, and the new size. No NUL is put behind it. */
+size_t json_shorten_reals(char *text, size_t size);
 
 /* Every tree's memory comes from memory_get from here on. Before the first use of JSON. */
 void json_begin(void);

@@ -150,7 +150,9 @@ static int invoke(struct arena *arena, const char *name, const char *event)
     if (status != 200)
         return cli_fail(1, "%s failed: %s", name, cli_problem(answer));
     char *result = json_dumps(json_object_get(answer, "result"), JSON_ENCODE_ANY | JSON_INDENT(2));
-    printf("%s\n", result ? result : "null");
+    if (!result)
+        memory_short();
+    printf("%.*s\n", (int)json_shorten_reals(result, strlen(result)), result);
     free(result);
     return 0;
 }
