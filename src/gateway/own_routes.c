@@ -18,16 +18,18 @@ static FIBER_FN void openapi(void *context, struct http_request *request, struct
     http_header_set(response->arena, &response->headers, "Cache-Control", "no-cache");
 }
 
-/* The rendered reference is a page of the web app; where that is not built, its absence is said. */
-static FIBER_FN void docs(void *context, struct http_request *request, struct http_response *response)
+/* Pages of the web app are answered before routes are looked at: who comes here has found none. */
+static FIBER_FN void page(void *context, struct http_request *request, struct http_response *response)
 {
     (void)context, (void)request;
-    problem(response, 404, "not-found", "The rendered reference comes with the web app, which is not built here; see /openapi.json.");
+    problem(response, 404, "not-found",
+            "The web app is not served here (\"make web\" builds it). The API is below /api/v1 and described at /openapi.json.");
 }
 
 const struct route gateway_routes[] = {
     {HTTP_GET, "/openapi.json", ROUTE_PUBLIC, openapi},
-    {HTTP_GET, "/docs", ROUTE_PUBLIC, docs},
+    {HTTP_GET, "/", ROUTE_PUBLIC, page},
+    {HTTP_GET, "/docs", ROUTE_PUBLIC, page},
     {HTTP_GET, "/health/live", ROUTE_PUBLIC, health},
     {HTTP_GET, "/health/ready", ROUTE_PUBLIC, health},
     {HTTP_GET, "/api/v1/operations/status", ROUTE_ADMIN, operations_status},

@@ -178,3 +178,11 @@ test('the description is served as JSON', async () => {
     assert.equal(answer.status, 200);
     assert.equal(answer.body.openapi, '3.1.0');
 });
+
+test('where the web app is not served, its pages say where the API is', { skip: process.env.PURSER_BASE_URL && 'Nginx answers for them' }, async () => {
+    for (const page of ['/', '/docs']) {
+        const { status, body } = await call('GET', page, { headers: { accept: 'text/html' } });
+        assert.equal(status, 404);
+        assert.match(body.detail, /make web.*\/openapi\.json/);
+    }
+});
