@@ -34,6 +34,7 @@ class Gateway {
             else setTimeout(() => response.end(this.name), Number(after));
         });
         this.server.on('upgrade', (request, socket) => {
+            if (this.frozen) return;
             const accept = crypto.createHash('sha1').update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
             socket.end(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\nX-Gateway: ${this.name}\r\n\r\n`);
         });
@@ -227,4 +228,17 @@ test('a socket comes to the gateway of its cookie, to the other one while that i
     for (const cookie of cookies) assert.equal(await gateway_of(cookie), 'two');
     await gateways[0].open();
     for (const [i, cookie] of cookies.entries()) assert.equal(await gateway_of(cookie), own[i]);
+});
+
+test('a socket leaves a gateway that stands still for the other one, and is told where none answers', async () => {
+    const cookies = Array.from({ length: 16 }, (_, i) => `c${i}`);
+    try {
+        gateways[0].frozen = true;
+        assert.deepEqual(await Promise.all(cookies.map(gateway_of)), cookies.map(() => 'two'));
+        gateways[1].frozen = true;
+        const { status, headers } = await answer_to(base, head('GET /api/v1/notifications/ws'));
+        assert.deepEqual([status, headers['retry-after']], [503, '1']);
+    } finally {
+        for (const gateway of gateways) gateway.frozen = false;
+    }
 });
