@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define WATCH_MS 1000
+#define REFUSES_MS 8000
 #define NAMES_MAX 32
 
 struct rabbitmq_queue {
@@ -73,16 +74,20 @@ static FIBER_FN void rabbitmq_close(struct queue *base)
     free(queue);
 }
 
-static bool is_up(const struct rabbitmq_link *link)
+/* Whoever was refused tries again sooner than this; so it is over when nobody has been for so long. */
+static bool refuses(const struct rabbitmq_link *link)
 {
-    return __atomic_load_n(&link->up, __ATOMIC_ACQUIRE);
+    int64_t refused = __atomic_load_n(&link->refused_mono_ms, __ATOMIC_ACQUIRE);
+    return refused && clock_mono_ms() - refused < REFUSES_MS;
 }
 
+/* A queue that is full, and an alarm, are the engine's being away for those who publish. */
 static bool rabbitmq_is_up(const struct queue *base)
 {
     const struct rabbitmq_queue *queue = (const struct rabbitmq_queue *)base;
-    return is_up(rabbitmq_publisher_link(queue->publisher)) &&
-           (!rabbitmq_consumers_any(queue->consumers) || is_up(rabbitmq_consumers_link(queue->consumers)));
+    const struct rabbitmq_link *publisher = rabbitmq_publisher_link(queue->publisher);
+    return rabbitmq_takes(publisher) && !refuses(publisher) &&
+           (!rabbitmq_consumers_any(queue->consumers) || rabbitmq_takes(rabbitmq_consumers_link(queue->consumers)));
 }
 
 static void note_name(struct rabbitmq_queue *queue, const char *name)

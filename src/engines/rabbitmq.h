@@ -1,7 +1,7 @@
 /*
  * What the two halves of the RabbitMQ adapter share: the connection, names and topology. rabbitmq-c blocks, so publishing and consuming have a
- * thread and a connection each; a watchdog on the opening worker's loop shuts a socket that has been at work for too long (a broker with an
- * alarm stops reading, and a write would wait for ever).
+ * thread and a connection each; a watchdog on the opening worker's loop shuts a socket that has been at work for too long (a broker that
+ * stops reading would hold a write for ever).
  */
 #ifndef PURSER_ENGINES_RABBITMQ_H
 #define PURSER_ENGINES_RABBITMQ_H
@@ -22,6 +22,8 @@ struct rabbitmq_link {
     amqp_connection_state_t connection; /* its thread's alone; NULL while away */
     int fd;                             /* its socket, for the watchdog; atomic */
     bool up;                            /* read by any thread */
+    bool blocked;                       /* an alarm of the broker holds up publishers; read by any thread */
+    int64_t refused_mono_ms;            /* when messages were last given up as refused; 0: never; read by any thread */
     int64_t busy_since_mono_ms;         /* 0: idle; atomic; the watchdog looks at it */
     int64_t pause_ms;                   /* before the next connect */
     char *known[64];                    /* queues declared on this connection, of the publisher */
@@ -35,6 +37,10 @@ int rabbitmq_connect(struct rabbitmq_link *link);
 void rabbitmq_disconnect(struct rabbitmq_link *link);
 /* Marks what may block; end with the same call and false. */
 void rabbitmq_busy(struct rabbitmq_link *link, bool busy);
+/* Whether it is connected and no alarm holds it up. From any thread. */
+bool rabbitmq_takes(const struct rabbitmq_link *link);
+/* The broker said that it takes no messages, for that reason, or takes them again: NULL. */
+void rabbitmq_note_blocked(struct rabbitmq_link *link, const amqp_bytes_t *reason);
 /* From the watchdog: breaks a connection that has been busy too long. */
 void rabbitmq_watch(struct rabbitmq_link *link);
 /* Whether the last synchronous method succeeded; logs why not. */
@@ -64,8 +70,8 @@ struct rabbitmq_publisher *rabbitmq_publisher_new(const char *url);
 /* Ends the thread; what is being sent is waited for. */
 void rabbitmq_publisher_free(struct rabbitmq_publisher *publisher);
 struct rabbitmq_link *rabbitmq_publisher_link(struct rabbitmq_publisher *publisher);
-/* All confirmed (0), or -EAGAIN: the broker is away, or refuses some of them in spite of some seconds' repeats. Waits whatever else happens to
- * the fiber, some 15 s at most. */
+/* All confirmed (0), or -EAGAIN: the broker is away, has an alarm, or refuses some of them in spite of some seconds' repeats. Waits whatever else
+ * happens to the fiber, some 15 s at most. */
 FIBER_FN int rabbitmq_publish(struct rabbitmq_publisher *publisher, const struct rabbitmq_outgoing *list, unsigned count);
 /* Ready messages of these queues (back_to and pause_ms as above), by declaring them. 0 or -EAGAIN. */
 FIBER_FN int rabbitmq_count(struct rabbitmq_publisher *publisher, const struct rabbitmq_outgoing *list, unsigned count, int64_t *ret_counts);

@@ -58,6 +58,20 @@ void rabbitmq_watch(struct rabbitmq_link *link)
     shutdown(__atomic_load_n(&link->fd, __ATOMIC_ACQUIRE), SHUT_RDWR);
 }
 
+bool rabbitmq_takes(const struct rabbitmq_link *link)
+{
+    return __atomic_load_n(&link->up, __ATOMIC_ACQUIRE) && !__atomic_load_n(&link->blocked, __ATOMIC_ACQUIRE);
+}
+
+void rabbitmq_note_blocked(struct rabbitmq_link *link, const amqp_bytes_t *reason)
+{
+    if (reason)
+        log_warn("rabbitmq has an alarm and takes no messages", "{s:s%}", "reason", (const char *)reason->bytes, reason->len);
+    else
+        log_info("rabbitmq takes messages again", NULL);
+    __atomic_store_n(&link->blocked, reason != NULL, __ATOMIC_RELEASE);
+}
+
 static bool log_in(struct rabbitmq_link *link, amqp_connection_state_t connection, const struct amqp_connection_info *info)
 {
     struct timeval connect = {.tv_sec = CONNECT_S}, rpc = {.tv_sec = RPC_S};
@@ -73,8 +87,14 @@ static bool log_in(struct rabbitmq_link *link, amqp_connection_state_t connectio
     amqp_set_rpc_timeout(connection, &rpc);
     /* A URL that ends in / means the default virtual host, as everybody writes it. */
     const char *vhost = *info->vhost ? info->vhost : "/";
-    amqp_rpc_reply_t reply =
-        amqp_login(connection, vhost, 0, FRAME_MAX, HEARTBEAT_S, AMQP_SASL_METHOD_PLAIN, info->user, info->password);
+    /* Who can be told of alarms is told. */
+    amqp_table_entry_t blocked = {.key = amqp_cstring_bytes("connection.blocked"),
+                                  .value = {.kind = AMQP_FIELD_KIND_BOOLEAN, .value.boolean = 1}};
+    amqp_table_entry_t capabilities = {.key = amqp_cstring_bytes("capabilities"),
+                                       .value = {.kind = AMQP_FIELD_KIND_TABLE, .value.table = {.num_entries = 1, .entries = &blocked}}};
+    amqp_table_t properties = {.num_entries = 1, .entries = &capabilities};
+    amqp_rpc_reply_t reply = amqp_login_with_properties(connection, vhost, 0, FRAME_MAX, HEARTBEAT_S, &properties, AMQP_SASL_METHOD_PLAIN,
+                                                        info->user, info->password);
     if (reply.reply_type == AMQP_RESPONSE_NORMAL)
         return true;
     complain(link, "signing in", reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION ? amqp_error_string2(reply.library_error) : "refused");
@@ -108,6 +128,7 @@ void rabbitmq_disconnect(struct rabbitmq_link *link)
 {
     amqp_connection_state_t connection = link->connection;
     __atomic_store_n(&link->up, false, __ATOMIC_RELEASE);
+    __atomic_store_n(&link->blocked, false, __ATOMIC_RELEASE);
     rabbitmq_busy(link, false);
     while (link->known_count)
         free(link->known[--link->known_count]);

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define BACK_PAUSE_MS 500
+
 struct batch {
     struct consumer *consumer;
     struct queue_delivery *deliveries;
@@ -86,7 +88,12 @@ static FIBER_FN void settle_batch(struct consumer *consumer, struct item *const 
         return;
     }
     for (unsigned i = 0; i < count; i++)
-        decide(consumer, items[i]->tag, items[i]->epoch, false, outcomes[i] != QUEUE_ACK);
+        if (outcomes[i] == QUEUE_ACK)
+            decide(consumer, items[i]->tag, items[i]->epoch, false, false);
+    fiber_sleep(BACK_PAUSE_MS); /* it is delivered again at once */
+    for (unsigned i = 0; i < count; i++)
+        if (outcomes[i] != QUEUE_ACK)
+            decide(consumer, items[i]->tag, items[i]->epoch, false, true);
 }
 
 static unsigned take_items(struct consumer *consumer, struct item **ret_items, unsigned max)

@@ -1,7 +1,8 @@
 /*
  * The publishing half: one thread takes all jobs that wait and has them published (rabbitmq_round.c). A job is done when each of its messages
  * is confirmed. What the broker refuses is published again, a few times with a growing pause, while other jobs go on; a job that is still
- * refused then, and all jobs when the connection breaks, have failed, and their senders send them again (receivers know repeats by their id).
+ * refused then, and all jobs when the connection breaks or the broker has an alarm, have failed, and their senders send them again (receivers
+ * know repeats by their id).
  */
 #include "engines/rabbitmq_round.h"
 
@@ -91,18 +92,28 @@ static void put_off(struct rabbitmq_publisher *publisher, struct rabbitmq_job *j
     publisher->refused = job;
 }
 
+static void note_refused(struct rabbitmq_link *link, const struct rabbitmq_job *job)
+{
+    unsigned at = 0;
+    while (job->confirmed[at])
+        at++;
+    log_warn("rabbitmq refuses messages", "{s:s, s:I}", "queue", job->list[at].queue, "messages", (json_int_t)job->left);
+    __atomic_store_n(&link->refused_mono_ms, clock_mono_ms(), __ATOMIC_RELEASE);
+}
+
 /* After a round: what is left of a job was refused, and comes again unless that was often. */
 static void settle_jobs(struct rabbitmq_publisher *publisher, struct rabbitmq_job *jobs)
 {
     while (jobs) {
         struct rabbitmq_job *job = jobs;
         jobs = job->next;
-        if (job->left && job->refusals < REFUSALS_MAX) {
+        bool refused = job->left && !publisher->link.blocked;
+        if (refused && job->refusals < REFUSALS_MAX) {
             put_off(publisher, job);
             continue;
         }
-        if (job->left)
-            log_warn("rabbitmq refuses messages", "{s:s, s:I}", "queue", job->list[0].queue, "messages", (json_int_t)job->left);
+        if (refused)
+            note_refused(&publisher->link, job);
         finish(job, job->left ? -EAGAIN : 0);
     }
 }
@@ -183,7 +194,7 @@ static void rest(struct rabbitmq_link *link)
 static bool run_round(struct rabbitmq_link *link, struct rabbitmq_job *jobs)
 {
     rabbitmq_busy(link, true);
-    bool done = jobs ? answer_counts(link, jobs) && rabbitmq_round_publish(link, jobs) : rabbitmq_round_idle(link);
+    bool done = jobs && !link->blocked ? answer_counts(link, jobs) && rabbitmq_round_publish(link, jobs) : rabbitmq_round_idle(link);
     rabbitmq_busy(link, false);
     amqp_maybe_release_buffers(link->connection);
     return done;
@@ -220,8 +231,8 @@ static void *publisher_main(void *arg)
 
 static FIBER_FN int run_job(struct rabbitmq_publisher *publisher, struct rabbitmq_job *job)
 {
-    if (!job->counts && !__atomic_load_n(&publisher->link.up, __ATOMIC_ACQUIRE))
-        return -EAGAIN; /* nobody waits for a broker that is known to be away */
+    if (!rabbitmq_takes(&publisher->link))
+        return -EAGAIN; /* nobody waits for a broker that is known to be away, or to read nothing */
     pthread_mutex_lock(&publisher->lock);
     *publisher->last = job;
     publisher->last = &job->next;
@@ -247,8 +258,6 @@ FIBER_FN int rabbitmq_publish(struct rabbitmq_publisher *publisher, const struct
 FIBER_FN int rabbitmq_count(struct rabbitmq_publisher *publisher, const struct rabbitmq_outgoing *list, unsigned count, int64_t *ret_counts)
 {
     struct rabbitmq_job job = {.list = list, .count = count, .left = count, .counts = ret_counts};
-    if (!__atomic_load_n(&publisher->link.up, __ATOMIC_ACQUIRE))
-        return -EAGAIN;
     return count ? run_job(publisher, &job) : 0;
 }
 

@@ -2,6 +2,9 @@
  * A broker refuses a message with basic.nack, or returns it as one without a queue and confirms it all the same. Both pass: a quorum queue
  * whose leader is still being chosen does either, and a second declaration of it does not wait for that. So what is refused stays left in its
  * job, for another round on the same connection.
+ *
+ * A broker with an alarm says connection.blocked at the first message that it would rather not have, and reads nothing more until it says
+ * connection.unblocked. A round ends there; what it wrote may still arrive, and its confirms are of tags that no round waits for any more.
  */
 #include "engines/rabbitmq_round.h"
 
@@ -179,6 +182,10 @@ static int take_frame(struct rabbitmq_link *link, struct round *round, int64_t u
     }
     case AMQP_BASIC_RETURN_METHOD:
         return take_returned(link, round, frame.payload.method.decoded) ? AMQP_STATUS_OK : AMQP_STATUS_CONNECTION_CLOSED;
+    case AMQP_CONNECTION_BLOCKED_METHOD:
+        rabbitmq_note_blocked(link, &((const amqp_connection_blocked_t *)frame.payload.method.decoded)->reason);
+        return AMQP_STATUS_OK;
+    case AMQP_CONNECTION_UNBLOCKED_METHOD: rabbitmq_note_blocked(link, NULL); return AMQP_STATUS_OK;
     case AMQP_CHANNEL_CLOSE_METHOD:
     case AMQP_CONNECTION_CLOSE_METHOD:
         return AMQP_STATUS_CONNECTION_CLOSED;
@@ -236,7 +243,7 @@ bool rabbitmq_round_publish(struct rabbitmq_link *link, struct rabbitmq_job *job
         return false;
     int64_t until = clock_mono_ms() + CONFIRM_MS;
     int status = AMQP_STATUS_OK;
-    while (round.waiting && status == AMQP_STATUS_OK)
+    while (round.waiting && !link->blocked && status == AMQP_STATUS_OK)
         status = take_frame(link, &round, until);
     note_confirmed(&round);
     return status == AMQP_STATUS_OK;
@@ -245,6 +252,8 @@ bool rabbitmq_round_publish(struct rabbitmq_link *link, struct rabbitmq_job *job
 bool rabbitmq_round_idle(struct rabbitmq_link *link)
 {
     struct round none = {.before = link->published};
-    int status = take_frame(link, &none, clock_mono_ms());
-    return status == AMQP_STATUS_OK || status == AMQP_STATUS_TIMEOUT;
+    int status = AMQP_STATUS_OK;
+    while (status == AMQP_STATUS_OK)
+        status = take_frame(link, &none, 0);
+    return status == AMQP_STATUS_TIMEOUT;
 }

@@ -20,10 +20,10 @@ struct rabbitmq_job {
     struct wakeup done;
 };
 
-/* Publishes what is not confirmed of these jobs, at most a round's messages. True: each message of them was confirmed or refused; it is
- * left then. False: the connection is of no use any more. Waits up to some 10 s. */
+/* Publishes what is not confirmed of these jobs, at most a round's messages. True: each message of them was confirmed, or was refused and is
+ * left; or the broker has an alarm. False: the connection is of no use any more. Waits up to some 10 s. */
 bool rabbitmq_round_publish(struct rabbitmq_link *link, struct rabbitmq_job *jobs);
-/* Takes a frame that has come meanwhile, for heartbeats and closes; as above. Does not wait. */
+/* Takes what has come meanwhile: heartbeats, alarms and closes; as above. Does not wait. */
 bool rabbitmq_round_idle(struct rabbitmq_link *link);
 
 #endif

@@ -52,7 +52,7 @@ static FIBER_FN void add_messages(struct running_service *entry, struct arena *a
 static FIBER_FN void add_engines(struct running_service *entry, struct arena *arena, json_t *object)
 {
     json_t *queues = NULL, *topics = NULL;
-    if (entry->engines.queue && queue_is_up(entry->engines.queue) && queue_depths(entry->engines.queue, arena, &queues) == 0)
+    if (entry->engines.queue && queue_depths(entry->engines.queue, arena, &queues) == 0)
         json_put(object, "queues", queues);
     if (entry->engines.stream && stream_is_up(entry->engines.stream) && stream_lags(entry->engines.stream, arena, &topics) == 0)
         json_put(object, "lags", topics);

@@ -28,10 +28,32 @@ before(async () => {
     for (const one of [...buyers, ...listeners]) one.start();
 });
 
-/** Readiness of the first order service, at its admin address: `{status, missing}`. */
-async function readiness() {
-    const { body } = await request(admins()['orders-1'], 'GET', '/health/ready', { unchecked: true, from: next_address(), seconds: 5 });
+/** Readiness of an order service, at its admin address: `{status, missing}`. */
+async function readiness(name = 'orders-1') {
+    const { body } = await request(admins()[name], 'GET', '/health/ready', { unchecked: true, from: next_address(), seconds: 5 });
     return body;
+}
+
+/** Whether the order services miss the queue; only one that has something to send knows of that. */
+async function queue_is_missed() {
+    const both = await Promise.all(['orders-1', 'orders-2'].map(readiness));
+    return both.some(({ status, missing }) => status === 'degraded' && missing.includes('queue'));
+}
+
+async function orders_are_taken() {
+    const written = prober.log.length;
+    await until('orders are taken', async () => {
+        await prober.buy();
+        return prober.log.length >= written + 3;
+    });
+}
+
+async function whole_and_ready(context, since) {
+    context.diagnostic(`whole again ${await whole_again()} ms after ${since}`);
+    await until('no order service misses anything', async () => {
+        const both = await Promise.all(['orders-1', 'orders-2'].map(readiness));
+        return both.every(({ status }) => status === 'ok');
+    });
 }
 
 /** An order is placed and paid: everything is back. Gives the milliseconds that took. */
@@ -62,11 +84,7 @@ for (const engine of ['redis', 'rabbitmq', 'kafka']) {
             const { status, missing } = await readiness();
             return status === 'degraded' && missing.includes(DEGRADED[engine]);
         });
-        const written = prober.log.length;
-        await until('orders are taken', async () => {
-            await prober.buy();
-            return prober.log.length >= written + 3;
-        });
+        await orders_are_taken();
         await engines('start', engine);
         context.diagnostic(`whole again ${await whole_again()} ms after ${engine} answered`);
     });
@@ -102,6 +120,33 @@ for (const engine of ['redis', 'rabbitmq', 'kafka', 'postgres']) {
         context.diagnostic(`whole again ${await whole_again()} ms after ${engine} went on`);
     });
 }
+
+test('rabbitmq has an alarm: writes go on, readiness misses the queue, and all drains when it is over', async (context) => {
+    await engines('rabbitmqctl', 'set_vm_memory_high_watermark', 'absolute', '1MB');
+    try {
+        await until('the queue is missed', queue_is_missed);
+        await orders_are_taken();
+    } finally {
+        await engines('rabbitmqctl', 'set_vm_memory_high_watermark', 'absolute', '512MB');
+    }
+    await whole_and_ready(context, 'the alarm');
+});
+
+test('a queue is full: writes go on, readiness misses the queue, and all drains when there is room', async (context) => {
+    const limit = JSON.stringify({ 'max-length': 1, overflow: 'reject-publish' });
+    await Promise.all(['payments-1', 'payments-2'].map((name) => cluster('kill', name)));
+    await engines('rabbitmqctl', 'set_policy', 'full', '^payment.request$', limit, '--apply-to', 'queues');
+    try {
+        await until('the queue is missed', queue_is_missed);
+        await orders_are_taken();
+    } finally {
+        for (const name of ['payments-1', 'payments-2']) await cluster('up', name);
+    }
+    // It stays as small, and what waits passes through it piece by piece.
+    context.diagnostic(`an order is paid ${await whole_again()} ms after payments were started`);
+    await engines('rabbitmqctl', 'clear_policy', 'full');
+    await whole_and_ready(context, 'the limit was taken away');
+});
 
 for (const name of ['orders-1', 'payments-1', 'users-2', 'notifications-1', 'gateway-2', 'functions-1']) {
     test(`${name} is killed, and comes back`, async (context) => {
