@@ -21,6 +21,7 @@
 
 #define LANES 16
 #define BATCH_MAX 256
+#define BATCH_SHRINK 4
 #define POLL_MS 250
 #define PAUSE_MAX_MS 1000
 #define SIGNAL_PAUSE_MS 10
@@ -34,6 +35,7 @@ struct lane_set {
     bool owns_all;
     unsigned sent;
     int code;
+    unsigned batch; /* rows of the next round */
 };
 
 struct outbox_relay {
@@ -146,8 +148,8 @@ static int read_round(struct transaction *tx, void *arg)
     struct round *round = arg;
     enum outbox_kind kind = round->set->kind;
     if (!database_is_postgres(transaction_database(tx)))
-        return sql_query(tx, &round->rows, all[kind], "i", (int64_t)BATCH_MAX);
-    return sql_query(tx, &round->rows, of_lanes[kind], "it", (int64_t)BATCH_MAX, round->lanes);
+        return sql_query(tx, &round->rows, all[kind], "i", (int64_t)round->set->batch);
+    return sql_query(tx, &round->rows, of_lanes[kind], "it", (int64_t)round->set->batch, round->lanes);
 }
 
 /* PostgreSQL's text form of an array. */
@@ -222,6 +224,14 @@ static const char *own_lanes(struct lane_set *set)
     return count ? arena_printf(arena, "{%s}", list) : NULL;
 }
 
+/* An engine that takes some of a batch and refuses the rest, as a full queue does, would be sent the first of it again and again: where one fails the
+ * next is smaller, down to one row. */
+static void size_batch(struct lane_set *set)
+{
+    unsigned batch = set->code == 0 ? set->batch * BATCH_SHRINK : set->batch / BATCH_SHRINK;
+    set->batch = batch < 1 ? 1 : batch > BATCH_MAX ? BATCH_MAX : batch;
+}
+
 static void send_round(void *arg)
 {
     struct lane_set *set = arg;
@@ -243,6 +253,7 @@ static void send_round(void *arg)
     if (set->code < 0 || !round.rows.count)
         return;
     set->code = set->kind == OUTBOX_QUEUE ? publish_to_queue(relay->queue, &round.rows) : publish_to_stream(relay->stream, &round.rows);
+    size_batch(set);
     if (set->code == 0)
         set->code = database_write_one(relay->database, delete_round, &round);
     if (set->code < 0)
@@ -295,6 +306,7 @@ int outbox_relay_start(struct database *database, const char *service, struct qu
     for (int kind = OUTBOX_QUEUE; kind <= OUTBOX_STREAM && code == 0; kind++) {
         relay->sets[kind].relay = relay;
         relay->sets[kind].kind = (enum outbox_kind)kind;
+        relay->sets[kind].batch = BATCH_MAX;
         relay->running++;
         code = fiber_start("outbox relay", relay_main, &relay->sets[kind]);
         if (code < 0)
