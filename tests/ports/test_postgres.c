@@ -1,5 +1,6 @@
 /* What the database port's contract leaves to PostgreSQL's adapter. Skipped where PURSER_DATABASE_URL names another. */
 #include "engines/database.h"
+#include "engines/wakeup.h"
 #include "port_case.h"
 #include "proxy.h"
 
@@ -120,6 +121,32 @@ static void test_silence(void **state)
     case_run(silence, NULL);
 }
 
+/* ---- clients that leave while their connection is made say nothing about the engine ---- */
+
+static void leave(void *arg)
+{
+    fiber_cancel(fiber_self());
+    database_transact(database, select_one, NULL);
+}
+
+/* The first that needs a connection is on its way out; nobody after it is told that the engine is away. */
+static void leavers(void *arg)
+{
+    database = open_at(direct_url);
+    case_until(is_up, NULL);
+    check_equal(fiber_run_apart("leaver", leave, NULL), 0);
+    check(is_up(NULL));
+    check_equal(database_transact(database, select_one, NULL), 0);
+    database_close(database);
+}
+
+static void test_leavers(void **state)
+{
+    if (strncmp(direct_url, "postgres:", 9) != 0)
+        skip();
+    case_run(leavers, NULL);
+}
+
 /* ---- locks of a process that is not heard of go to another, and it knows that it has none ---- */
 
 struct owner {
@@ -214,6 +241,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_leavers),
         cmocka_unit_test(test_locks),
         cmocka_unit_test(test_standstill),
     };
