@@ -12,6 +12,7 @@
 #include "service/process.h"
 #include "service/upstream.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -83,12 +84,18 @@ static void add_missing(json_t *list, const json_t *said)
     }
 }
 
+/* Nobody looks for more than thousandths in what is counted over seconds. */
+static json_t *measured(double value)
+{
+    return json_real(round(value * 1000) / 1000);
+}
+
 static void set_rates(json_t *object, struct recent_rates rates)
 {
-    json_put_new(object, "requests_per_second", json_real(rates.per_second));
-    json_put_new(object, "errors_per_second", json_real(rates.failed_per_second));
+    json_put_new(object, "requests_per_second", measured(rates.per_second));
+    json_put_new(object, "errors_per_second", measured(rates.failed_per_second));
     if (rates.p99_ms >= 0)
-        json_put_new(object, "p99_ms", json_real(rates.p99_ms));
+        json_put_new(object, "p99_ms", measured(rates.p99_ms));
 }
 
 /* Rates of instances add up; of their 99th percentiles the worst is said. */
@@ -253,7 +260,7 @@ static void add_speed(json_t *list, const json_t *speeds, const char *member)
     json_t *item;
     json_array_foreach(list, i, item) {
         double speed = json_number_value(json_object_get(speeds, json_get_string(item, "name")));
-        json_put_new(item, member, json_real(json_number_value(json_object_get(item, member)) + speed));
+        json_put_new(item, member, measured(json_number_value(json_object_get(item, member)) + speed));
     }
 }
 

@@ -155,6 +155,10 @@ static bool read_refresh_token(struct http_request *request, struct http_respons
     json_t *body;
     if (!request_json(request, response, cookie, &body))
         return false;
+    if (!cookie && session_cookie(request).size && !json_object_get(body, "refresh_token")) {
+        problem_forbidden(response, "The cookie counts only with X-Session-Mode: cookie.");
+        return false;
+    }
     struct problem_errors errors = {.arena = request->arena};
     struct fields fields = fields_of(body, "", &errors);
     const char *token = cookie ? NULL : field_string(&fields, "refresh_token", true, 0, REFRESH_TOKEN_MAX);

@@ -236,15 +236,18 @@ test('a cookie from a foreign origin, without origin or without the header is re
     const made = await person.post('/auth/register', { email: new_email(), password: PASSWORD, name: 'Ada' }, { headers });
     const cookie = made.headers['set-cookie'][0].split(';')[0];
     const tries = [
-        [{ cookie, 'x-session-mode': 'cookie', origin: 'https://evil.example' }, [403]],
-        [{ cookie, 'x-session-mode': 'cookie', origin: 'null' }, [403]],
-        [{ cookie, 'x-session-mode': 'cookie' }, [403]],
-        [{ cookie, origin: shop.base }, [401, 403, 422]],
+        { cookie, 'x-session-mode': 'cookie', origin: 'https://evil.example' },
+        { cookie, 'x-session-mode': 'cookie', origin: 'null' },
+        { cookie, 'x-session-mode': 'cookie' },
+        { cookie, origin: shop.base },
     ];
-    for (const [sent, expected] of tries) {
+    for (const sent of tries) {
         const answer = await person.post('/auth/refresh', {}, { headers: sent });
-        assert.ok(expected.includes(answer.status), `${JSON.stringify(sent)} → ${answer.status}`);
+        assert.equal(answer.status, 403, JSON.stringify(sent));
         assert.equal(answer.headers['set-cookie'], undefined);
     }
+    // Where the cookie is not what is used, it is no matter.
+    const bearer = await register(shop);
+    assert.equal((await person.post('/auth/refresh', { refresh_token: bearer.refresh_token }, { headers: { cookie } })).status, 200);
     assert.equal((await person.post('/auth/refresh', {}, { headers: { ...headers, cookie } })).status, 200);
 });

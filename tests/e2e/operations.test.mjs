@@ -63,6 +63,7 @@ test('the status tells rates, failures and times of what has just been done', as
         }
         const group = body.routes.find((r) => r.prefix === '/api/v1/orders');
         assert.ok(group.requests_per_second > 0 && group.p99_ms > 0, JSON.stringify(group));
+        assert.match(String(group.p99_ms), /^\d+(\.\d{1,3})?$/);
         for (const name of ['user-events', 'order-events']) assert.ok(named(body.topics, name).published_per_second > 0, name);
         assert.ok(body.rates.requests_per_second > 0);
     };
