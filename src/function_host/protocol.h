@@ -30,7 +30,7 @@ struct function_command {
     uint32_t type;
     uint32_t slot;
     uint32_t memory_kb; /* private memory beyond which the worker is killed */
-    uint32_t demoted;   /* 1: starts at the lowest priority, and stays there */
+    uint32_t demoted;   /* 1: starts at the lowest priority, until a call has been short */
 };
 
 /* Which walls stand around a worker; the service shows them in its readiness. */
@@ -63,11 +63,11 @@ enum function_exit {
     FUNCTION_EXIT_NO_SPAWN,  /* it could not be forked or sealed */
 };
 
-/* A call that has used much processor time runs on at the lowest priority. */
+/* A call that has used much processor time runs on at the lowest priority, and so do the next ones of its process until one is short. */
 enum function_demotion {
     FUNCTION_DEMOTION_NONE = 0,
-    FUNCTION_DEMOTION_CALL,    /* until the call ends */
-    FUNCTION_DEMOTION_FOREVER, /* for good: the service should let go of it after the call */
+    FUNCTION_DEMOTION_FOR_NOW,
+    FUNCTION_DEMOTION_FOREVER, /* it cannot be raised here: the service should let go of it after the call */
 };
 
 /* A worker's line in the shared table. The service reuses a slot only after it has seen its socket closed. */

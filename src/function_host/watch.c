@@ -2,7 +2,7 @@
  * each worker that is at a call is looked at every few milliseconds, and killed when it is over a limit. Private memory
  * is what its resident set has beyond files: shared libraries are nobody's fault. A call that has used much processor
  * time sinks to the idle class, so that it does not get in the way of the short ones; where the host has the right to, it is raised for
- * moments if it gets next to nothing, and again when the call has ended. */
+ * moments if it gets next to nothing, and again when a call of the same process has turned out to be short. */
 #include "function_host/watch.h"
 #include "function_host/timers.h"
 
@@ -16,9 +16,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEMOTE_AFTER_NS 20000000u
+/* Longer where a process cannot be raised again: there it ends with its call, and the next one waits for another. */
+#define DEMOTE_AFTER_NS 5000000u
+#define DEMOTE_FOR_GOOD_AFTER_NS 20000000u
 /* A hundredth of one processor, for a call that has been demoted: a busy machine slows it down, and never stops it. */
 #define LEAST_SHARE 100
+/* A process that was killed gives its memory back at its own priority, which may take for ever on a busy machine. */
+#define END_WITHIN_NS 200000000u
 
 static bool may_raise;
 
@@ -36,22 +40,18 @@ static bool set_policy(pid_t pid, int policy)
     return sched_setscheduler(pid, policy, &none) == 0;
 }
 
-void watch_demote(struct watch_worker *worker, struct function_slot *slot, enum function_demotion how_long)
+void watch_demote(struct watch_worker *worker, struct function_slot *slot)
 {
     set_policy(worker->pid, SCHED_IDLE);
     worker->lifted = false;
     worker->demoted_at_ns = 0; /* noted at the next look */
-    atomic_store(&slot->demoted, may_raise ? how_long : FUNCTION_DEMOTION_FOREVER);
+    atomic_store(&slot->demoted, may_raise ? FUNCTION_DEMOTION_FOR_NOW : FUNCTION_DEMOTION_FOREVER);
 }
 
-static void raise_again(const struct watch_worker *worker, struct function_slot *slot)
+void watch_begin(struct watch_worker *worker, const struct function_slot *slot, int proc_fd)
 {
-    if (atomic_load(&slot->demoted) == FUNCTION_DEMOTION_CALL && set_policy(worker->pid, SCHED_OTHER))
-        atomic_store(&slot->demoted, FUNCTION_DEMOTION_NONE);
-}
-
-void watch_begin(struct watch_worker *worker, int proc_fd)
-{
+    worker->call_number = atomic_load(&slot->call_number);
+    worker->at_call = atomic_load(&slot->deadline_ns) != 0; /* its loading may have been begun by now */
     char path[32];
     snprintf(path, sizeof(path), "%d/statm", (int)worker->pid);
     worker->statm_fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
@@ -95,6 +95,7 @@ static uint32_t private_kb(const struct watch_worker *worker)
 static void kill_worker(struct watch_worker *worker, enum function_exit reason)
 {
     worker->killed_for = reason;
+    worker->killed_at_ns = timers_now_ns();
     kill(worker->pid, SIGKILL);
 }
 
@@ -111,25 +112,27 @@ static void hold_least_share(struct watch_worker *worker, uint64_t used_ns)
         worker->lifted = lift;
 }
 
-static void note_start(struct watch_worker *worker, struct function_slot *slot)
+/* Raised if it was short, and stays where it is otherwise: most calls of a function are alike. Being loaded is no call. */
+static void note_end(struct watch_worker *worker, struct function_slot *slot)
 {
-    uint32_t number = atomic_load(&slot->call_number);
-    if (number == worker->call_number)
-        return;
-    raise_again(worker, slot);
-    worker->call_number = number;
+    uint64_t used_ns = cpu_ns(worker) - worker->cpu_start_ns;
+    bool rises = worker->loaded && used_ns < DEMOTE_AFTER_NS;
+    if (atomic_load(&slot->demoted) == FUNCTION_DEMOTION_FOR_NOW && set_policy(worker->pid, rises ? SCHED_OTHER : SCHED_IDLE)) {
+        atomic_store(&slot->demoted, rises ? FUNCTION_DEMOTION_NONE : FUNCTION_DEMOTION_FOR_NOW);
+        worker->lifted = false;
+    }
+    worker->loaded = true;
+    worker->cpu_start_ns += used_ns;
+}
+
+static void note_start(struct watch_worker *worker)
+{
     worker->cpu_start_ns = cpu_ns(worker);
     worker->demoted_at_ns = 0;
 }
 
-bool watch_look(struct watch_worker *worker, struct function_slot *slot)
+static void look_at_call(struct watch_worker *worker, struct function_slot *slot, uint64_t deadline_ns)
 {
-    uint64_t deadline_ns = atomic_load(&slot->deadline_ns);
-    if (!deadline_ns)
-        raise_again(worker, slot);
-    if (!deadline_ns || worker->killed_for)
-        return false;
-    note_start(worker, slot);
     uint64_t used_ns = cpu_ns(worker) - worker->cpu_start_ns;
     uint64_t cpu_limit_ns = atomic_load(&slot->cpu_limit_ns);
     uint32_t memory_kb = private_kb(worker);
@@ -140,9 +143,31 @@ bool watch_look(struct watch_worker *worker, struct function_slot *slot)
         kill_worker(worker, FUNCTION_EXIT_TIMEOUT);
     else if (cpu_limit_ns && used_ns > cpu_limit_ns)
         kill_worker(worker, FUNCTION_EXIT_CPU);
-    else if (used_ns > DEMOTE_AFTER_NS && !atomic_load(&slot->demoted))
-        watch_demote(worker, slot, FUNCTION_DEMOTION_CALL);
     else if (atomic_load(&slot->demoted))
         hold_least_share(worker, used_ns);
+    else if (used_ns > (may_raise ? DEMOTE_AFTER_NS : DEMOTE_FOR_GOOD_AFTER_NS))
+        watch_demote(worker, slot);
+}
+
+bool watch_look(struct watch_worker *worker, struct function_slot *slot)
+{
+    uint64_t deadline_ns = atomic_load(&slot->deadline_ns);
+    uint32_t number = atomic_load(&slot->call_number);
+    if (worker->killed_for) {
+        if (may_raise && timers_now_ns() - worker->killed_at_ns > END_WITHIN_NS)
+            set_policy(worker->pid, SCHED_OTHER);
+        return true;
+    }
+    bool at_call = deadline_ns != 0;
+    uint32_t begun = number - worker->call_number; /* since the last look, and some may have ended, too */
+    if (begun + worker->at_call > at_call)
+        note_end(worker, slot);
+    if (at_call && (begun || !worker->at_call))
+        note_start(worker);
+    worker->at_call = at_call;
+    worker->call_number = number;
+    if (!at_call)
+        return false;
+    look_at_call(worker, slot, deadline_ns);
     return true;
 }

@@ -5,6 +5,7 @@
 #include "function_host/natives.h"
 #include "function_host/wire.h"
 
+#include <sched.h>
 #include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
@@ -86,6 +87,7 @@ static void handle_call(const struct wire_message *message)
     struct call_outcome outcome;
     call_run(message->field[0].data, message->field[1].data, &outcome);
     send_outcome(&outcome);
+    sched_yield(); /* to who waits for the answer */
     call_prepare();
 }
 

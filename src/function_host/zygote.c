@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -40,8 +41,11 @@ struct zygote {
 static struct zygote zygote;
 
 /* The child's side of a fork: forgets the host, seals itself, works. */
-static _Noreturn void become_worker(int socket_fd, uint32_t slot)
+static _Noreturn void become_worker(int socket_fd, uint32_t slot, bool demoted)
 {
+    struct sched_param none = {0};
+    if (demoted) /* before anything else: the host may come to it later only */
+        sched_setscheduler(0, SCHED_IDLE, &none);
     sigset_t all;
     sigemptyset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
@@ -68,7 +72,7 @@ static void spawn(const struct function_command *command, int socket_fd)
     }
     pid_t pid = walls_fork(&zygote.walls);
     if (pid == 0)
-        become_worker(socket_fd, command->slot);
+        become_worker(socket_fd, command->slot, command->demoted);
     if (pid < 0) {
         end_slot(command->slot, FUNCTION_EXIT_NO_SPAWN, (uint32_t)errno);
         close(socket_fd);
@@ -76,11 +80,12 @@ static void spawn(const struct function_command *command, int socket_fd)
     }
     struct watch_worker *worker = &zygote.worker[command->slot];
     *worker = (struct watch_worker){ .pid = pid, .socket_fd = socket_fd, .memory_kb = command->memory_kb };
-    watch_begin(worker, walls_proc());
-    atomic_store(&zygote.slots->slot[command->slot].grouped, 0);
+    struct function_slot *slot = &zygote.slots->slot[command->slot];
+    watch_begin(worker, slot, walls_proc());
+    atomic_store(&slot->grouped, 0);
     worker->moving = groups_move(command->slot, pid, command->memory_kb);
     if (command->demoted)
-        watch_demote(worker, &zygote.slots->slot[command->slot], FUNCTION_DEMOTION_FOREVER);
+        watch_demote(worker, slot);
     if (command->slot >= zygote.used)
         zygote.used = command->slot + 1;
 }
@@ -230,7 +235,7 @@ static bool rehearse(void)
     pid_t pid = walls_fork(&zygote.walls);
     if (pid == 0) {
         close(pair[0]);
-        become_worker(pair[1], 0);
+        become_worker(pair[1], 0, false);
     }
     close(pair[0]);
     close(pair[1]);

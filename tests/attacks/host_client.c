@@ -80,9 +80,14 @@ void host_stop(struct host *host)
     munmap(host->slots, host->slots_bytes);
 }
 
-static void send_spawn(struct host *host, uint32_t slot, uint32_t memory_kb, int fd)
+static void send_spawn(struct host *host, uint32_t slot, const struct host_limits *limits, int fd)
 {
-    struct function_command command = { .type = FUNCTION_COMMAND_SPAWN, .slot = slot, .memory_kb = memory_kb };
+    struct function_command command = {
+        .type = FUNCTION_COMMAND_SPAWN,
+        .slot = slot,
+        .memory_kb = limits->memory_kb,
+        .demoted = limits->demoted,
+    };
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
@@ -251,7 +256,7 @@ void host_load(struct host *host, struct host_worker *worker, uint32_t slot, con
     *ret_answer = (struct host_answer){ 0 };
     atomic_store(&host->slots->slot[slot].exit, FUNCTION_EXIT_NONE);
     atomic_store(&host->slots->slot[slot].demoted, 0);
-    send_spawn(host, slot, limits->memory_kb, pair[1]);
+    send_spawn(host, slot, limits, pair[1]);
     close(pair[1]);
     struct function_load load = {
         .flags = limits->flags,

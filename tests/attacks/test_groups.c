@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 static const char *executable;
-/* Little enough to be taken before a call counts as a long one, which on a busy machine is not much served. */
+/* Little enough to be taken in a moment: a long call is not much served on a busy machine. */
 static const struct host_limits limits = { .memory_kb = 32 * 1024, .timeout_ms = 60000, .result_bytes_max = 1000, .log_bytes_max = 1000 };
 static const char glutton[] = "function handler(e) { const a = []; while (e) a.push(new Uint8Array(1e8).fill(1)); return 'modest'; }";
 
