@@ -84,20 +84,50 @@ void settings_variable(const struct settings_row *row, char ret_name[SETTINGS_NA
         *at = (char)toupper((unsigned char)*at);
 }
 
-static int check_level(const char *name, const char *text)
+/* Scheme, host and perhaps a port, as browsers write them in Origin: what differs from that would never be met. */
+static bool is_origin(struct text text)
+{
+    const char *mark = memmem(text.at, text.size, "://", 3);
+    if (!mark || mark == text.at || text.at + text.size == mark + 3)
+        return false;
+    for (const char *at = text.at; at < text.at + text.size; at++)
+        if (at == mark)
+            at += 2;
+        else if (!islower((unsigned char)*at) && !isdigit((unsigned char)*at) && !memchr("+-.:_[]", *at, 7))
+            return false;
+    return true;
+}
+
+static bool are_origins(const char *list)
+{
+    struct text rest = text_of(list), part;
+    while (text_split(&rest, ',', &part))
+        if (text_trim(part).size && !is_origin(text_trim(part)))
+            return false;
+    return true;
+}
+
+/* What a text that may not be any text should be; NULL: it is. */
+static const char *wanted_text(const char *name, const char *text)
 {
     enum log_level level;
-    return strcmp(name, "log_level") ? 0 : log_level_parse(text, &level);
+    if (!strcmp(name, "log_level") && log_level_parse(text, &level))
+        return "debug, info, warn or error";
+    if (!strcmp(name, "cors_origins") && !are_origins(text))
+        return "origins such as https://shop.example, comma-separated and without a path";
+    return NULL;
 }
 
 int settings_parse(int row, const char *text, struct settings_value *ret_value, struct err *err)
 {
     char name[SETTINGS_NAME_SIZE], wanted[128];
     settings_variable(&settings_rows[row], name);
-    if (check_level(settings_rows[row].name, text))
-        return err_set(err, -EINVAL, "%s is \"%.60s\"; it should be debug, info, warn or error", name, text);
-    if (!parse(&settings_rows[row], text, ret_value))
+    const char *other = wanted_text(settings_rows[row].name, text);
+    if (!other && !parse(&settings_rows[row], text, ret_value))
         return 0;
-    describe(&settings_rows[row], wanted, sizeof wanted);
+    if (other)
+        snprintf(wanted, sizeof wanted, "%s", other);
+    else
+        describe(&settings_rows[row], wanted, sizeof wanted);
     return err_set(err, -EINVAL, "%s is \"%.60s\"; it should be %s", name, text, wanted);
 }

@@ -58,7 +58,7 @@ test('settings that cannot work name themselves', async () => {
         ['PURSER_LISTEN', 'nowhere'], ['PURSER_LISTEN', '127.0.0.1:99999'], ['PURSER_WORKERS', '-1'], ['PURSER_WORKERS', 'many'],
         ['PURSER_RATE_LIMIT_IP', '100'], ['PURSER_RATE_LIMIT_USER', '0/0s'], ['PURSER_ORDER_EXPIRY', 'soon'], ['PURSER_DATABASE_URL', 'mysql://x'],
         ['PURSER_QUEUE_URL', 'carrier-pigeon:'], ['PURSER_STREAM_URL', 'x:'], ['PURSER_CACHE_URL', 'memcached:'], ['PURSER_LOG_LEVEL', 'loud'],
-        ['PURSER_CONFIG', '/nonexistent/purser.conf'],
+        ['PURSER_CONFIG', '/nonexistent/purser.conf'], ['PURSER_CORS_ORIGINS', 'shop.example'], ['PURSER_TRUSTED_PROXIES', 'x'],
     ]) await refused({ [name]: value }, [new RegExp(`${name}|${name.slice(7).toLowerCase()}|${name.slice(7).toLowerCase().replaceAll('_', '-')}|${value}`)]);
 });
 

@@ -90,10 +90,27 @@ static void what_is_wrong_is_refused_with_words(void **state)
     const struct {
         const char *flag, *words;
     } cases[] = {
-        {"--workers=65", "a number from 0 to 64"}, {"--workers=-1", "PURSER_WORKERS"}, {"--workers=", "PURSER_WORKERS"}, {"--demo=maybe", "on or off"},
-        {"--rate-limit-ip=10", "count/period"},    {"--rate-limit-ip=0/1s", "count/period"}, {"--rate-limit-ip=5/0s", "count/period"},
-        {"--order-expiry=5", "duration"},          {"--order-expiry=s", "duration"}, {"--order-expiry=99999999999999999d", "duration"},
-        {"--nonsense=1", "--nonsense"},            {"listen", "no flag"}, {"--listen", "needs a value"}, {"--config=/nonexistent/file", "cannot read"},
+        {"--workers=65", "a number from 0 to 64"},
+        {"--workers=-1", "PURSER_WORKERS"},
+        {"--workers=", "PURSER_WORKERS"},
+        {"--demo=maybe", "on or off"},
+        {"--rate-limit-ip=10", "count/period"},
+        {"--rate-limit-ip=0/1s", "count/period"},
+        {"--rate-limit-ip=5/0s", "count/period"},
+        {"--order-expiry=5", "duration"},
+        {"--order-expiry=s", "duration"},
+        {"--order-expiry=99999999999999999d", "duration"},
+        {"--cors-origins=shop.example", "https://shop.example"},
+        {"--cors-origins=https://a.example,*", "without a path"},
+        {"--cors-origins=https://a.example/", "PURSER_CORS_ORIGINS"},
+        {"--cors-origins=https://", "origins"},
+        {"--cors-origins=://a", "origins"},
+        {"--cors-origins=https://A.example", "origins"},
+        {"--cors-origins=null", "origins"},
+        {"--nonsense=1", "--nonsense"},
+        {"listen", "no flag"},
+        {"--listen", "needs a value"},
+        {"--config=/nonexistent/file", "cannot read"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct err err = {0};
@@ -111,6 +128,10 @@ static void one_can_be_set(void **state)
     assert_int_equal(settings_number("max_body"), 5000);
     assert_int_equal(settings_set("max_body", "5", &err), -EINVAL);
     assert_int_equal(settings_set("nothing", "5", &err), -EINVAL);
+    const char *origins[] = {"", "https://a.example", "http://127.0.0.1:5173, https://b.example:444,", "http://[::1]:3000",
+                             "app-x://localhost"};
+    for (size_t i = 0; i < sizeof origins / sizeof *origins; i++)
+        assert_int_equal(settings_set("cors_origins", origins[i], &err), 0);
 }
 
 static void all_are_printed(void **state)
