@@ -1,7 +1,6 @@
 /*
  * Arenas: a chain of blocks that grows at its head, and a list of deferred calls that lives in the blocks. Not thread-safe: an arena
- * belongs to one fiber. A few first blocks are kept by each thread, since every request takes one; not under a sanitizer, which shall see
- * each use after the end.
+ * belongs to one fiber. A few first blocks are kept by each thread, since every request takes one (see MEMORY_KEEPS).
  */
 #include "base/arena.h"
 
@@ -17,16 +16,6 @@
 #define BLOCK_SIZE 4096
 #define BLOCK_SIZE_MAX (64 * 1024)
 #define SPARE_MAX 64
-#if defined(__SANITIZE_ADDRESS__)
-#define KEEP_SPARES 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define KEEP_SPARES 0
-#endif
-#endif
-#ifndef KEEP_SPARES
-#define KEEP_SPARES 1
-#endif
 
 struct block {
     struct block *older;
@@ -82,7 +71,7 @@ static struct block *block_new(size_t size)
 
 static void block_free(struct block *block)
 {
-    if (KEEP_SPARES && block->size == BLOCK_SIZE && spare_count < SPARE_MAX) {
+    if (MEMORY_KEEPS && block->size == BLOCK_SIZE && spare_count < SPARE_MAX) {
         block->older = spare;
         spare = block;
         spare_count++;

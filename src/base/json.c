@@ -1,8 +1,6 @@
 /*
- * JSON on jansson, with what it does not check by itself: a limit on depth before it recurses (its own limit of 2,048 would overrun a
- * fiber's stack), and integers beyond 64 bits, which it refuses as malformed although they are only too large.
- *
- * Its own memory comes from memory_get, and whether some was refused is remembered, since it does not always tell that apart from a mistake.
+ * JSON trees on jansson; json_parse.c makes them of text. Their memory comes from memory_take, and whether some was refused is remembered, since
+ * jansson does not always tell that apart from a mistake.
  */
 #include "base/json.h"
 
@@ -14,131 +12,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INT64_DIGITS 18 /* any integer of so many digits fits */
-#define REAL_DIGITS 17  /* tell any two reals apart, and are more than most need */
+#define REAL_DIGITS 17 /* tell any two reals apart, and are more than most need */
 
 static _Thread_local bool is_short; /* memory was refused since this was last cleared */
-static _Thread_local bool is_parsing;
 
-/* Jansson's scanner goes on after its text could not grow, without the byte that it lost; no more memory makes it stop at once. */
 static void *allocate(size_t size)
 {
-    void *at = is_parsing && is_short ? NULL : memory_get(size);
+    void *at = memory_take(size);
     is_short |= !at;
     return at;
 }
 
 void json_begin(void)
 {
-    json_set_alloc_funcs(allocate, free);
-}
-
-/* What one pass over the source finds without parsing it. */
-struct scan {
-    bool too_deep;
-    unsigned long_integers;
-};
-
-static bool is_number_byte(char c)
-{
-    return (c >= '0' && c <= '9') || c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-';
-}
-
-static bool begins_number(char c)
-{
-    return c == '-' || (c >= '0' && c <= '9');
-}
-
-/* The number that begins at `at`: its end, and whether it is an integer that may not fit. */
-static size_t scan_number(struct text source, size_t at, bool *ret_long)
-{
-    size_t digits = 0;
-    bool integer = true;
-    for (; at < source.size && is_number_byte(source.at[at]); at++) {
-        if (source.at[at] >= '0' && source.at[at] <= '9')
-            digits++;
-        else if (source.at[at] != '-')
-            integer = false;
-    }
-    *ret_long = integer && digits > INT64_DIGITS;
-    return at;
-}
-
-/* The first byte behind the string whose opening quote is at `at`. */
-static size_t scan_string(struct text source, size_t at)
-{
-    for (at++; at < source.size; at++) {
-        const char *quote = memchr(source.at + at, '"', source.size - at);
-        if (!quote)
-            return source.size;
-        size_t escapes = 0, end = (size_t)(quote - source.at);
-        while (escapes < end - at && quote[-1 - (long)escapes] == '\\')
-            escapes++;
-        at = end;
-        if (escapes % 2 == 0)
-            return end + 1;
-    }
-    return source.size;
-}
-
-/* With `out`, copies the source and makes each long integer a real by ".0". */
-static struct scan scan(struct text source, struct buffer *out)
-{
-    struct scan found = {0};
-    unsigned depth = 0;
-    for (size_t at = 0; at < source.size;) {
-        char c = source.at[at];
-        size_t end = at + 1;
-        bool is_long = false;
-        if (c == '"')
-            end = scan_string(source, at);
-        else if (begins_number(c))
-            end = scan_number(source, at, &is_long);
-        else if (c == '[' || c == '{')
-            found.too_deep |= ++depth > JSON_DEPTH_MAX;
-        else if ((c == ']' || c == '}') && depth)
-            depth--;
-        found.long_integers += is_long;
-        if (out)
-            buffer_add(out, source.at + at, end - at);
-        if (out && is_long)
-            buffer_add_string(out, ".0");
-        at = end;
-    }
-    return found;
-}
-
-static void free_buffer(void *arg)
-{
-    buffer_fini(arg);
-}
-
-int json_parse(struct arena *arena, struct text source, json_t **ret_tree, struct err *err)
-{
-    struct scan found = scan(source, NULL);
-    if (found.too_deep)
-        return err_set(err, -EINVAL, "nested deeper than %d levels", JSON_DEPTH_MAX);
-    if (found.long_integers) {
-        struct buffer *reals = arena_alloc(arena, sizeof *reals);
-        arena_defer(arena, free_buffer, reals);
-        scan(source, reals);
-        if (reals->failed)
-            memory_short();
-        source = (struct text){reals->at, reals->size};
-    }
-    json_error_t error = {0};
-    is_short = false;
-    is_parsing = true;
-    json_t *tree = json_loadb(source.size ? source.at : "", source.size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-    is_parsing = false;
-    if (is_short) {
-        json_decref(tree);
-        memory_short();
-    }
-    if (!tree)
-        return err_set(err, -EINVAL, "line %d, column %d: %s", error.line, error.column, error.text);
-    *ret_tree = json_keep(arena, tree);
-    return 0;
+    json_set_alloc_funcs(allocate, memory_give);
 }
 
 static void release(void *arg)
@@ -171,6 +58,40 @@ json_t *json_make(struct arena *arena, const char *format, ...)
     return json_keep(arena, tree);
 }
 
+static bool is_number_byte(char c)
+{
+    return (c >= '0' && c <= '9') || c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-';
+}
+
+static bool begins_number(char c)
+{
+    return c == '-' || (c >= '0' && c <= '9');
+}
+
+static size_t number_end(struct text source, size_t at)
+{
+    while (at < source.size && is_number_byte(source.at[at]))
+        at++;
+    return at;
+}
+
+/* The first byte behind the string whose opening quote is at `at`. */
+static size_t scan_string(struct text source, size_t at)
+{
+    for (at++; at < source.size; at++) {
+        const char *quote = memchr(source.at + at, '"', source.size - at);
+        if (!quote)
+            return source.size;
+        size_t escapes = 0, end = (size_t)(quote - source.at);
+        while (escapes < end - at && quote[-1 - (long)escapes] == '\\')
+            escapes++;
+        at = end;
+        if (escapes % 2 == 0)
+            return end + 1;
+    }
+    return source.size;
+}
+
 /* The shortest text of a real that jansson printed with 17 digits, in its place; it stays one that is read as a real. */
 static size_t shorten_real(char *at, size_t size)
 {
@@ -195,13 +116,12 @@ size_t json_shorten_reals(char *text, size_t size)
     struct text source = {text, size};
     size_t out = 0;
     for (size_t at = 0, end; at < size; at = end) {
-        bool is_long;
         size_t length = 1;
         end = at + 1;
         if (text[at] == '"') {
             length = (end = scan_string(source, at)) - at;
         } else if (begins_number(text[at])) {
-            end = scan_number(source, at, &is_long);
+            end = number_end(source, at);
             length = shorten_real(text + at, end - at);
         }
         if (out != at)

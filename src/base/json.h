@@ -31,7 +31,7 @@ char *json_print(struct arena *arena, const json_t *tree, size_t *ret_size);
 /* The same for reals in `text` that jansson printed: in its place, and the new size. No NUL is put behind it. */
 size_t json_shorten_reals(char *text, size_t size);
 
-/* Every tree's memory comes from memory_get from here on. Before the first use of JSON. */
+/* Every tree's memory comes from memory_take from here on. Before the first use of JSON. */
 void json_begin(void);
 
 /* As json_object_set and json_array_append, and as their kin that take `value` over: they end the piece of work where memory is short,

@@ -29,8 +29,53 @@ static int tear_down(void **state)
 
 static void what_is_malformed_is_refused(void **state)
 {
-    const char *bad[] = {"", "{", "{}x", "{} {}", "{\"a\":1,\"a\":2}", "{a:1}", "{'a':1}", "[1,]", "01", "{\"a\":01}", "\"\\ud800\"", "\"\xff\"",
-                         "\"\x01\"", "nan", "NaN", "1e999", "\xef\xbb\xbf{}", "\"\\u0000\"", "tru", "-", "\"", "\"\\", "[1 2]"};
+    const char *bad[] = {"",
+                         "{",
+                         "{}x",
+                         "{} {}",
+                         "{\"a\":1,\"a\":2}",
+                         "{a:1}",
+                         "{'a':1}",
+                         "[1,]",
+                         "01",
+                         "{\"a\":01}",
+                         "\"\\ud800\"",
+                         "\"\xff\"",
+                         "\"\x01\"",
+                         "nan",
+                         "NaN",
+                         "1e999",
+                         "\xef\xbb\xbf{}",
+                         "\"\\u0000\"",
+                         "tru",
+                         "-",
+                         "\"",
+                         "\"\\",
+                         "[1 2]",
+                         "[1",
+                         "[1,",
+                         "{\"a\"",
+                         "{\"a\":",
+                         "{\"a\":1",
+                         "{\"a\":1,}",
+                         "{,}",
+                         "1.",
+                         ".5",
+                         "1e",
+                         "1e+",
+                         "+1",
+                         "--1",
+                         "\"\\x\"",
+                         "\"\\u12\"",
+                         "\"\\u12g4\"",
+                         "\"\\ud83d\\u0041\"",
+                         "\"\\ude00\"",
+                         "\"a\nb\"",
+                         "\"\xc0\x80\"",
+                         "\"\xed\xa0\x80\"",
+                         "\"\\n\xff\"",
+                         "truefalse",
+                         "nul"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         json_t *tree;
         struct err err = {0};
@@ -46,6 +91,27 @@ static void any_value_may_be_the_whole(void **state)
         json_t *tree;
         assert_int_equal(json_parse(arena, text_of(good[i]), &tree, NULL), 0);
     }
+}
+
+static void escapes_become_what_they_mean(void **state)
+{
+    json_t *tree;
+    const char *source = "[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\", \"a\\u00e9\\u6771\\ud834\\udd1e\xc3\xa9z\", \"\\u0041\"]";
+    assert_int_equal(json_parse(arena, text_of(source), &tree, NULL), 0);
+    assert_string_equal(json_string_value(json_array_get(tree, 0)), "\"\\/\b\f\n\r\t");
+    assert_string_equal(json_string_value(json_array_get(tree, 1)), "a\xc3\xa9\xe6\x9d\xb1\xf0\x9d\x84\x9e\xc3\xa9z");
+    assert_string_equal(json_string_value(json_array_get(tree, 2)), "A");
+    assert_int_equal(json_parse(arena, text_of("{\"a\\u0062\":1}"), &tree, NULL), 0);
+    assert_int_equal(json_get_integer(tree, "ab"), 1);
+    assert_int_equal(json_parse(arena, text_of("{\"ab\":1,\"a\\u0062\":2}"), &tree, NULL), -EINVAL);
+}
+
+static void where_it_is_wrong_is_told(void **state)
+{
+    json_t *tree;
+    struct err err = {0};
+    assert_int_equal(json_parse(arena, text_of("{\"a\":\n  [1,\n  x]}"), &tree, &err), -EINVAL);
+    assert_string_equal(err.message, "line 3, column 3: this is no value");
 }
 
 static void depth_is_limited(void **state)
@@ -73,9 +139,12 @@ static void integers_beyond_64_bits_become_reals(void **state)
     assert_true(json_is_real(json_object_get(tree, "b")));
     assert_string_equal(json_get_string(tree, "c"), "9223372036854775808");
     assert_int_equal(json_get_integer(tree, "d"), 7);
-    /* What is long and fits may be a real beside one that does not; alone it is exact. */
-    assert_int_equal(json_parse(arena, text_of("[123456789012345678]"), &tree, NULL), 0);
+    /* What fits is exact, however long. */
+    assert_int_equal(json_parse(arena, text_of("[123456789012345678, 9223372036854775807, -9223372036854775808, -0]"), &tree, NULL), 0);
     assert_int_equal(json_integer_value(json_array_get(tree, 0)), 123456789012345678);
+    assert_int_equal(json_integer_value(json_array_get(tree, 1)), INT64_MAX);
+    assert_int_equal(json_integer_value(json_array_get(tree, 2)), INT64_MIN);
+    assert_true(json_is_integer(json_array_get(tree, 3)));
 }
 
 static void members_that_are_absent_or_of_another_type_are_empty(void **state)
@@ -137,8 +206,7 @@ static void reals_are_as_short_as_read_back_the_same(void **state)
     assert_int_equal(size, 2000 * 4 + 1);
 }
 
-/* Each allocation of ours failing in turn ends in the rescue, and nothing leaks (the sanitizer looks). jansson's own are its own matter:
- * it aborts on some of them. */
+/* Each allocation failing in turn ends in the rescue, and nothing leaks (the sanitizer looks). */
 static void short_memory_ends_the_work(void **state)
 {
     jmp_buf rescue, *former = memory_rescue;
@@ -178,6 +246,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_malformed_is_refused),
         cmocka_unit_test(any_value_may_be_the_whole),
+        cmocka_unit_test(escapes_become_what_they_mean),
+        cmocka_unit_test(where_it_is_wrong_is_told),
         cmocka_unit_test(depth_is_limited),
         cmocka_unit_test(integers_beyond_64_bits_become_reals),
         cmocka_unit_test(members_that_are_absent_or_of_another_type_are_empty),
