@@ -203,6 +203,19 @@ static void took_too_long(void *arg)
     drop(arg);
 }
 
+/* The adapter takes the socket out of the loop and puts it in again at each command, though most find it as they want it. */
+static void add_read(void *events)
+{
+    if (!(((redisLibuvEvents *)events)->events & UV_READABLE))
+        redisLibuvAddRead(events);
+}
+
+static void add_write(void *events)
+{
+    if (!(((redisLibuvEvents *)events)->events & UV_WRITABLE))
+        redisLibuvAddWrite(events);
+}
+
 static void open_context(struct redis_link *link, const char *ip)
 {
     redisAsyncContext *redis = redisAsyncConnect(ip, link->address->port);
@@ -212,6 +225,8 @@ static void open_context(struct redis_link *link, const char *ip)
         drop(link);
         return;
     }
+    redis->ev.addRead = add_read;
+    redis->ev.addWrite = add_write;
     redis->data = link;
     link->redis = redis;
     link->state = CONNECTING;

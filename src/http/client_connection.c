@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #define IDLE_MS 1000 /* shorter than a drain: a server that ends finds none idle, and so closes none that is taken for a call just then */
-#define IDLE_MAX 64 /* connections to one address that wait in a pool */
+#define IDLE_MAX 256 /* connections to one address that wait in a pool: as many as a batch of messages makes calls at once */
 #define CONNECT_MS 3000
 
 /* One address, on one worker. Never freed: addresses are those of services. */

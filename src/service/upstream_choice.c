@@ -41,7 +41,7 @@ struct instance *upstream_least(struct upstream *upstream, const struct instance
     int64_t now = clock_mono_ms();
     bool all = upstream_is_short(upstream, now);
     struct instance *best = NULL;
-    unsigned n = upstream_slots(upstream), start = n ? randombytes_uniform(n) : 0;
+    unsigned n = upstream_slots(upstream), start = add(upstream->turn, 1);
     for (unsigned k = 0; k < n; k++) {
         struct instance *instance = &upstream->instances[(start + k) % n];
         if (!get(instance->live) || (!all && instance_is_out(instance, now)))

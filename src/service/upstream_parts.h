@@ -29,6 +29,7 @@ struct upstream {
     const char *url; /* the setting's value as last resolved; settings keep old strings alive */
     struct instance instances[INSTANCES_MAX];
     unsigned count; /* slots used, atomic */
+    unsigned turn;  /* with whom the next choice begins, so that equals take turns */
     int budget;
     struct counter *repeats, *failed;
     struct fiber *background;
