@@ -4,20 +4,19 @@
 #include "notifications/hub.h"
 #include "notifications/notifications.h"
 
-#include <errno.h>
-#include <stdlib.h>
+/* As its hubs it outlives a stop: a last push may be on its way. */
+static struct notifications notifications;
 
 static FIBER_FN int start(struct service_engines *engines, void **ret_context, struct err *err)
 {
-    struct notifications *notifications = calloc(1, sizeof *notifications);
-    if (!notifications)
-        return err_set(err, -ENOMEM, "out of memory");
-    notifications->engines = *engines;
-    int error = hub_start(notifications, err);
+    notifications.engines = *engines;
+    int error = hub_start(&notifications, err);
     if (!error)
-        error = notification_workers_consume(notifications, err);
-    if (!error)
-        *ret_context = notifications;
+        error = notification_workers_consume(&notifications, err);
+    if (error)
+        hub_stop(); /* their watchers would outlive the cache */
+    else
+        *ret_context = &notifications;
     return error;
 }
 
