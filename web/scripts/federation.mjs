@@ -12,7 +12,7 @@ export const OUTPUT = process.env.PURSER_WEB_OUTPUT ?? fileURLToPath(new URL('..
 /** The machinery that joins packages is in the page before any remote is, so remotes use the shell's. */
 const SHELLS_RUNTIME = fileURLToPath(new URL('./shells-runtime.js', import.meta.url));
 
-const SHARED = ['react', 'react/jsx-runtime', '@purser/ui', '@purser/api', '@purser/live'];
+const SHARED = ['react', 'react/jsx-runtime', '@purser/ui', '@purser/ui/pages', '@purser/api', '@purser/live'];
 
 export function configOf(name) {
   const host = name === 'shell';

@@ -2,7 +2,8 @@
 import type { ReactElement } from 'react';
 import { render } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
-import { MantineProvider, MemoryRouter, QueryClient, QueryClientProvider, Notifications, theme, useLocation } from '@purser/ui';
+import { MantineProvider, MemoryRouter, QueryClient, QueryClientProvider, theme, useLocation } from '@purser/ui';
+import { Notifications } from '@purser/ui/pages';
 
 export function draw(element: ReactElement, at = '/') {
   const client = new QueryClient({ defaultOptions: { queries: { retry: false }, mutations: { retry: false } } });

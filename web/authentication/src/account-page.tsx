@@ -1,11 +1,12 @@
 /** Everything about one's own account. */
 import { api, call, endSession, useUser } from '@purser/api';
-import { Card, ConfirmButton, Group, Page, PageHeader, Stack, Text, Title } from '@purser/ui';
+import { Card, Group, Page, PageHeader, Stack, Text, Title } from '@purser/ui';
+import { ConfirmButton } from '@purser/ui/pages';
 import { Devices } from './devices';
 import { PasswordForm } from './password-form';
 import { ProfileForm } from './profile-form';
 
-export function AccountPage() {
+export default function AccountPage() {
   const user = useUser();
   if (user === null) return null;
   return (

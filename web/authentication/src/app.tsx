@@ -1,9 +1,9 @@
 /** Accounts: register, sign in, profile, password, devices; for administrators all of them. */
 import { lazyPage, Navigate, Route, Routes } from '@purser/ui';
-import { AccountPage } from './account-page';
 import { RegisterPage } from './register-page';
 import { SignInPage } from './sign-in-page';
 
+const AccountPage = lazyPage(() => import('./account-page'));
 const UsersPage = lazyPage(() => import('./users-page'));
 const UserPage = lazyPage(() => import('./user-page'));
 

@@ -1,7 +1,8 @@
 /** The live sessions, and how to end one. */
 import { api, call } from '@purser/api';
 import type { DeviceSession } from '@purser/api';
-import { Badge, Button, ErrorState, Group, Icon, InlineError, RelativeTime, Skeleton, Stack, Text, ThemeIcon, useMutation, useQuery, useQueryClient } from '@purser/ui';
+import { Button, ErrorState, Group, Icon, InlineError, Skeleton, Stack, Text, ThemeIcon, useMutation, useQuery, useQueryClient } from '@purser/ui';
+import { Badge, RelativeTime } from '@purser/ui/pages';
 import { deviceName } from './rules';
 
 export function Devices() {

@@ -1,6 +1,7 @@
 /** A new password; every other session ends with it. */
 import { api, ApiError, call } from '@purser/api';
-import { applyProblem, Button, Group, InlineError, notifications, PasswordInput, Stack, useForm, useMutation } from '@purser/ui';
+import { applyProblem, Button, Group, InlineError, PasswordInput, Stack, useForm, useMutation } from '@purser/ui';
+import { notifications } from '@purser/ui/pages';
 import { useState } from 'react';
 import { passwordProblem } from './rules';
 

@@ -1,7 +1,8 @@
 /** Name and email. */
 import { api, call, updateSessionUser } from '@purser/api';
 import type { User } from '@purser/api';
-import { applyProblem, Button, Group, InlineError, notifications, Stack, TextInput, useForm, useMutation } from '@purser/ui';
+import { applyProblem, Button, Group, InlineError, Stack, TextInput, useForm, useMutation } from '@purser/ui';
+import { notifications } from '@purser/ui/pages';
 import { useState } from 'react';
 import { emailProblem, nameProblem } from './rules';
 

@@ -1,7 +1,8 @@
 /** What somebody may do, and the button that changes it. */
 import type { User } from '@purser/api';
 import { useUser } from '@purser/api';
-import { ConfirmButton, StatusBadge, Text } from '@purser/ui';
+import { Text } from '@purser/ui';
+import { ConfirmButton, StatusBadge } from '@purser/ui/pages';
 import { useChangeRole } from './user-requests';
 
 export function RoleBadge({ role }: { role: User['role'] }) {

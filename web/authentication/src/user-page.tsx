@@ -2,7 +2,8 @@
 import type { ReactNode } from 'react';
 import type { User } from '@purser/api';
 import { ApiError } from '@purser/api';
-import { Anchor, Button, Card, EmptyState, ErrorState, formatDateTime, Group, Link, Page, PageHeader, Skeleton, Stack, Text, useParams } from '@purser/ui';
+import { Anchor, Button, Card, EmptyState, ErrorState, Group, Link, Page, PageHeader, Skeleton, Stack, Text, useParams } from '@purser/ui';
+import { formatDateTime } from '@purser/ui/pages';
 import { RoleBadge, RoleButton } from './role';
 import { useOneUser } from './user-requests';
 

@@ -1,7 +1,8 @@
 /** What administrators ask and change about accounts. */
 import { api, call } from '@purser/api';
 import type { User } from '@purser/api';
-import { useInfiniteQuery, useQuery, useQueryClient } from '@purser/ui';
+import { useQuery, useQueryClient } from '@purser/ui';
+import { useInfiniteQuery } from '@purser/ui/pages';
 
 export function useUsers() {
   return useInfiniteQuery({

@@ -2,10 +2,18 @@
 import { useState } from 'react';
 import type { SubmitEvent } from 'react';
 import type { User } from '@purser/api';
-import { Anchor, Button, Card, EmptyState, ErrorState, formatDateTime, Group, Icon, Link, LoadMore, Page, PageHeader, Skeleton, Stack, Table, Text, TextInput, useNavigate, VisuallyHidden } from '@purser/ui';
+import { Anchor, Button, Card, EmptyState, ErrorState, Group, Icon, Link, Page, PageHeader, Skeleton, Stack, Text, TextInput, useNavigate } from '@purser/ui';
+import { DataTable, formatDateTime, LoadMore } from '@purser/ui/pages';
+import type { Column } from '@purser/ui/pages';
 import { RoleBadge, RoleButton } from './role';
 import { useUsers } from './user-requests';
 
+const COLUMNS: Column<User>[] = [
+  { title: 'Name', cell: (user) => <><Anchor component={Link} to={`/admin/users/${user.id}`} fw={550} className="prose-line">{user.name}</Anchor><Text size="sm" c="dimmed" className="prose-line">{user.email}</Text></> },
+  { title: 'Role', cell: (user) => <RoleBadge role={user.role} /> },
+  { title: 'Since', cell: (user) => formatDateTime(user.created_at) },
+  { title: 'Actions', action: true, cell: (user) => <RoleButton user={user} /> },
+];
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 export default function UsersPage() {
@@ -44,23 +52,5 @@ function Body({ pages }: { pages: ReturnType<typeof useUsers> }) {
   if (pages.data === undefined) return <ErrorState error={pages.error} onRetry={() => void pages.refetch()} />;
   const users = pages.data.pages.flatMap((page) => page.data);
   if (users.length === 0) return <EmptyState icon="user" title="Nobody yet" text="Who registers is listed here." />;
-  return (
-    <Table.ScrollContainer minWidth={280} type="native" tabIndex={0} role="region" aria-label="Users">
-      <Table horizontalSpacing="lg">
-        <Table.Thead><Table.Tr><Table.Th>Name</Table.Th><Table.Th>Role</Table.Th><Table.Th visibleFrom="sm">Since</Table.Th><Table.Th visibleFrom="sm"><VisuallyHidden>Actions</VisuallyHidden></Table.Th></Table.Tr></Table.Thead>
-        <Table.Tbody>{users.map((user) => <Row key={user.id} user={user} />)}</Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
-  );
-}
-
-function Row({ user }: { user: User }) {
-  return (
-    <Table.Tr>
-      <Table.Td><Stack gap={0}><Anchor component={Link} to={`/admin/users/${user.id}`} fw={550} className="prose-line">{user.name}</Anchor><Text size="sm" c="dimmed" className="prose-line">{user.email}</Text></Stack></Table.Td>
-      <Table.Td><RoleBadge role={user.role} /></Table.Td>
-      <Table.Td visibleFrom="sm" style={{ whiteSpace: 'nowrap' }}>{formatDateTime(user.created_at)}</Table.Td>
-      <Table.Td visibleFrom="sm" ta="right"><RoleButton user={user} /></Table.Td>
-    </Table.Tr>
-  );
+  return <DataTable label="Users" columns={COLUMNS} rows={users} rowKey={(user) => user.id} />;
 }

@@ -1,6 +1,7 @@
 /** Source and settings of a function. The server's complaints stand at their fields. */
 import { fieldErrors } from '@purser/api';
-import { NativeSelect, SimpleGrid, Stack, Text, Textarea, TextInput } from '@purser/ui';
+import { Stack, Text, TextInput } from '@purser/ui';
+import { NativeSelect, SimpleGrid, Textarea } from '@purser/ui/pages';
 import { Editor } from './editor';
 import { parseTriggers } from './rules';
 import type { Draft } from './requests';

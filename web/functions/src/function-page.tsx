@@ -1,7 +1,8 @@
 /** One function: its source, a place to try it, what its calls said, its versions. */
 import { ApiError } from '@purser/api';
 import type { FunctionInfo } from '@purser/api';
-import { Anchor, Badge, Button, Card, ConfirmButton, EmptyState, ErrorState, Group, Link, Page, PageHeader, Skeleton, Stack, Tabs, Text, useNavigate, useParams, useQueryClient } from '@purser/ui';
+import { Anchor, Button, Card, EmptyState, ErrorState, Group, Link, Page, PageHeader, Skeleton, Stack, Text, useNavigate, useParams, useQueryClient } from '@purser/ui';
+import { Badge, ConfirmButton, Tabs } from '@purser/ui/pages';
 import { LogsPanel } from './logs-panel';
 import { removeFunction, useFunction } from './requests';
 import { SourcePanel } from './source-panel';

@@ -1,6 +1,7 @@
 /** All functions. */
 import type { FunctionInfo } from '@purser/api';
-import { Badge, Button, Card, EmptyState, ErrorState, Group, Icon, Link, LoadMore, Page, PageHeader, Skeleton, Stack, Text, ThemeIcon } from '@purser/ui';
+import { Button, Card, EmptyState, ErrorState, Group, Icon, Link, Page, PageHeader, Skeleton, Stack, Text, ThemeIcon } from '@purser/ui';
+import { Badge, LoadMore } from '@purser/ui/pages';
 import { useFunctions } from './requests';
 
 export function FunctionsPage() {

@@ -1,5 +1,6 @@
 /** The latest calls and what they said. */
-import { EmptyState, ErrorState, formatNumber, Group, RelativeTime, Skeleton, Stack, StatusBadge, Text } from '@purser/ui';
+import { EmptyState, ErrorState, Group, Skeleton, Stack, Text } from '@purser/ui';
+import { formatNumber, RelativeTime, StatusBadge } from '@purser/ui/pages';
 import { useLogs } from './requests';
 import { errorText, logText } from './rules';
 

@@ -1,7 +1,8 @@
 /** Every call about functions. */
 import { api, call } from '@purser/api';
 import type { FunctionInfo } from '@purser/api';
-import { useInfiniteQuery, useQuery } from '@purser/ui';
+import { useQuery } from '@purser/ui';
+import { useInfiniteQuery } from '@purser/ui/pages';
 
 export interface Draft {
   source: string;

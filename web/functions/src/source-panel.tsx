@@ -1,7 +1,8 @@
 /** Edit and deploy: every deployment is a new version. */
 import { useState } from 'react';
 import type { FunctionInfo } from '@purser/api';
-import { Button, Group, InlineError, notifications, Stack, useMutation, useQueryClient } from '@purser/ui';
+import { Button, Group, InlineError, Stack, useMutation, useQueryClient } from '@purser/ui';
+import { notifications } from '@purser/ui/pages';
 import { DraftForm } from './draft-form';
 import { deployFunction } from './requests';
 import { draftOf } from './rules';

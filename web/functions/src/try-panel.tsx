@@ -1,7 +1,8 @@
 /** Call a function with an input and see what it says. */
 import { useState } from 'react';
 import { newKey } from '@purser/api';
-import { Button, formatNumber, Group, Icon, InlineError, Stack, StatusBadge, Text, Textarea, useMutation } from '@purser/ui';
+import { Button, Group, Icon, InlineError, Stack, Text, useMutation } from '@purser/ui';
+import { formatNumber, StatusBadge, Textarea } from '@purser/ui/pages';
 import { invoke } from './requests';
 import { errorText, logText, parseInput } from './rules';
 

@@ -1,7 +1,8 @@
 /** Every version there was, and the way back to one. */
 import { useIntentKey } from '@purser/api';
 import type { FunctionInfo } from '@purser/api';
-import { Badge, Button, ErrorState, Group, InlineError, notifications, RelativeTime, Skeleton, Stack, Text, useMutation, useQueryClient } from '@purser/ui';
+import { Button, ErrorState, Group, InlineError, Skeleton, Stack, Text, useMutation, useQueryClient } from '@purser/ui';
+import { Badge, notifications, RelativeTime } from '@purser/ui/pages';
 import { rollBack, useVersions } from './requests';
 
 export function VersionsPanel({ info }: { info: FunctionInfo }) {

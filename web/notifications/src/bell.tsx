@@ -1,7 +1,8 @@
 /** The bell: a live number, a panel with the latest, and toasts for what happens now. */
 import { useEffect } from 'react';
 import { onLive, useLiveConnection } from '@purser/live';
-import { ActionIcon, Anchor, Drawer, Group, Icon, Indicator, Link, notifications, Stack, Text, useDisclosure, useQueryClient, VisuallyHidden } from '@purser/ui';
+import { ActionIcon, Anchor, Group, Icon, Indicator, Link, Stack, Text, useDisclosure, useQueryClient, VisuallyHidden } from '@purser/ui';
+import { Drawer, notifications } from '@purser/ui/pages';
 import { localizeMoney } from './localize-money';
 import { MarkAllButton, NotificationList } from './list';
 import { markLocally, useUnreadCount } from './requests';

@@ -1,6 +1,7 @@
 /** One notification in a list. Opening it reads it. */
 import type { Notification } from '@purser/api';
-import { Box, Button, Group, Icon, Link, RelativeTime, Stack, Text, ThemeIcon, VisuallyHidden } from '@purser/ui';
+import { Box, Button, Group, Icon, Link, Stack, Text, ThemeIcon, VisuallyHidden } from '@purser/ui';
+import { RelativeTime } from '@purser/ui/pages';
 import { localizeMoney } from './localize-money';
 import { linkOf, lookOf } from './rules';
 

@@ -1,6 +1,7 @@
 /** Everything that happened, or what is still unread. */
 import { useState } from 'react';
-import { Card, Group, Page, PageHeader, SegmentedControl } from '@purser/ui';
+import { Card, Group, Page, PageHeader } from '@purser/ui';
+import { SegmentedControl } from '@purser/ui/pages';
 import { MarkAllButton, NotificationList } from './list';
 
 export function HistoryPage() {

@@ -1,5 +1,6 @@
 /** A list of notifications in each of its states. */
-import { Button, EmptyState, ErrorState, Group, LoadMore, Skeleton, Stack } from '@purser/ui';
+import { Button, EmptyState, ErrorState, Group, Skeleton, Stack } from '@purser/ui';
+import { LoadMore } from '@purser/ui/pages';
 import { Entry } from './entry';
 import { useMarkAllRead, useMarkRead, useNotifications, useUnreadCount } from './requests';
 

@@ -1,5 +1,5 @@
 /** The server writes amounts as "1,234.50 EUR"; the reader sees them as their own language writes them. */
-import { formatMoney, minorDigits } from '@purser/ui';
+import { formatMoney, minorDigits } from '@purser/ui/pages';
 
 const CURRENCIES = new Set(Intl.supportedValuesOf('currency'));
 const AMOUNT = /(?<![\w.,])(\d{1,13}|\d{1,3}(?:,\d{3}){1,4})(?:\.(\d+))? ([A-Z]{3})(?!\w)/g;

@@ -1,7 +1,8 @@
 /** Reads and writes of notifications, with their place in the query cache. */
 import { api, call } from '@purser/api';
 import type { Notification } from '@purser/api';
-import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@purser/ui';
+import { useMutation, useQuery, useQueryClient } from '@purser/ui';
+import { useInfiniteQuery } from '@purser/ui/pages';
 
 type Page = { data: Notification[]; next_cursor: string | null };
 type Pages = { pages: Page[]; pageParams: unknown[] };

@@ -1,5 +1,6 @@
 /** The system as it is, for those who run it. */
-import { Navigate, Page, PageHeader, Route, Routes, Tabs, useLocation, useNavigate } from '@purser/ui';
+import { Navigate, Page, PageHeader, Route, Routes, useLocation, useNavigate } from '@purser/ui';
+import { Tabs } from '@purser/ui/pages';
 import { DeadLettersPanel } from './dead-letters-panel';
 import { LedgerPanel } from './ledger-panel';
 import { SystemPanel } from './system-panel';

@@ -1,6 +1,7 @@
 /** What could not be handled: read it, send it again, or drop it. */
 import type { DeadLetter } from '@purser/api';
-import { Button, Card, ConfirmButton, EmptyState, ErrorState, Group, InlineError, LoadMore, RelativeTime, Skeleton, Stack, Text, useDisclosure, useMutation, useQueryClient } from '@purser/ui';
+import { Button, Card, EmptyState, ErrorState, Group, InlineError, Skeleton, Stack, Text, useDisclosure, useMutation, useQueryClient } from '@purser/ui';
+import { ConfirmButton, LoadMore, RelativeTime } from '@purser/ui/pages';
 import { dropDeadLetter, retryDeadLetter, useDeadLetters } from './requests';
 
 export function DeadLettersPanel() {

@@ -1,6 +1,6 @@
 /** Where the boxes and lines of the system's picture are. No React here: a picture is a function of a status. */
 import type { OperationsStatus } from '@purser/api';
-import { formatNumber } from '@purser/ui';
+import { formatNumber } from '@purser/ui/pages';
 
 export interface Box { id: string; column: number; title: string; text: string; state: string; x: number; y: number; width: number; height: number }
 export interface Line { from: Box; to: Box; busy: boolean }

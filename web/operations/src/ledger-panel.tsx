@@ -1,6 +1,15 @@
 /** Whether the books balance, and what stands on which account. */
-import { Badge, Card, ErrorState, formatMoney, Group, Skeleton, Stack, Table, Title } from '@purser/ui';
+import { Card, ErrorState, Group, Skeleton, Title } from '@purser/ui';
+import { Badge, DataTable, formatMoney } from '@purser/ui/pages';
+import type { Column } from '@purser/ui/pages';
 import { useLedger } from './requests';
+
+type Account = NonNullable<ReturnType<typeof useLedger>['data']>['accounts'][number];
+
+const COLUMNS: Column<Account>[] = [
+  { title: 'Account', cell: (one) => one.account.replace(/_/g, ' ') },
+  { title: 'Balance', numeric: true, cell: (one) => formatMoney(one.balance, one.currency) },
+];
 
 export function LedgerPanel() {
   const query = useLedger();
@@ -8,16 +17,9 @@ export function LedgerPanel() {
   if (query.data === undefined) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
   const { balanced, accounts } = query.data;
   return (
-    <Card>
-      <Stack>
-        <Group><Title order={2}>Double-entry ledger</Title><Badge size="lg" tt="none" variant="filled" color={balanced ? 'harbor.7' : 'red.8'}>{balanced ? 'Balanced' : 'Out of balance'}</Badge></Group>
-        <Table>
-          <Table.Thead><Table.Tr><Table.Th>Account</Table.Th><Table.Th ta="right">Balance</Table.Th></Table.Tr></Table.Thead>
-          <Table.Tbody>
-            {accounts.map((one) => <Table.Tr key={`${one.account} ${one.currency}`}><Table.Td>{one.account.replace(/_/g, ' ')}</Table.Td><Table.Td ta="right" className="numeric">{formatMoney(one.balance, one.currency)}</Table.Td></Table.Tr>)}
-          </Table.Tbody>
-        </Table>
-      </Stack>
+    <Card padding={0}>
+      <Group p="lg" pb="xs"><Title order={2}>Double-entry ledger</Title><Badge size="lg" tt="none" variant="filled" color={balanced ? 'harbor.7' : 'red.8'}>{balanced ? 'Balanced' : 'Out of balance'}</Badge></Group>
+      <DataTable label="Accounts" columns={COLUMNS} rows={accounts} rowKey={(one) => `${one.account} ${one.currency}`} />
     </Card>
   );
 }

@@ -1,6 +1,7 @@
 /** Every call of the operations pages. */
 import { api, call } from '@purser/api';
-import { useInfiniteQuery, useQuery } from '@purser/ui';
+import { useQuery } from '@purser/ui';
+import { useInfiniteQuery } from '@purser/ui/pages';
 
 const STATUS_EVERY_MS = 2000;
 

@@ -49,7 +49,8 @@ describe('the page', () => {
     serve({ [STATUS]: { body: status } });
     draw(<App />, '/operations');
     expect(await screen.findByText('degraded · 2 instances · without stream')).toBeTruthy();
-    expect(screen.getByText('notifications 4, functions 1')).toBeTruthy();
+    expect(screen.getByRole('row', { name: 'order-events 2/s notifications 4' })).toBeTruthy();
+    expect(screen.getByRole('row', { name: 'order-events 2/s functions 1' })).toBeTruthy();
     expect(screen.getByText('down')).toBeTruthy();
     expect(screen.getByText('1.5/s in · – out')).toBeTruthy();
     expect(screen.getByText('/orders')).toBeTruthy();

@@ -1,7 +1,8 @@
 /** Puts a product into the basket and says so on the button itself. */
 import { useEffect, useState } from 'react';
 import type { Product } from '@purser/api';
-import { Button, Icon, notifications } from '@purser/ui';
+import { Button, Icon } from '@purser/ui';
+import { notifications } from '@purser/ui/pages';
 import { addToBasket, useBasket } from './basket';
 
 export function AddButton({ product, quantity = 1, size = 'sm' }: { product: Product; quantity?: number; size?: 'sm' | 'md' }) {

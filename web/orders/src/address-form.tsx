@@ -1,5 +1,6 @@
 /** Where it goes. Optional as a whole: an empty form is no address. */
-import { Grid, TextInput } from '@purser/ui';
+import { TextInput } from '@purser/ui';
+import { Grid } from '@purser/ui/pages';
 
 export interface Address { name: string; line1: string; line2: string; city: string; postal_code: string; country: string }
 

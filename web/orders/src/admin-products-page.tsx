@@ -1,7 +1,9 @@
 /** The catalogue as its keepers see it. */
 import { useState } from 'react';
 import type { Product } from '@purser/api';
-import { Button, Card, EmptyState, ErrorState, formatMoney, formatNumber, Group, Icon, LoadMore, Modal, Page, PageHeader, Skeleton, Stack, Table, Text, VisuallyHidden } from '@purser/ui';
+import { Button, Card, EmptyState, ErrorState, Group, Icon, Page, PageHeader, Skeleton, Stack, Text } from '@purser/ui';
+import { DataTable, formatMoney, formatNumber, LoadMore, Modal } from '@purser/ui/pages';
+import type { Column } from '@purser/ui/pages';
 import { LineThumb } from './line-thumb';
 import { ProductForm } from './product-form';
 import { useProducts } from './requests';
@@ -26,21 +28,11 @@ function Body({ pages, onEdit }: { pages: ReturnType<typeof useProducts>; onEdit
   if (pages.isError) return <ErrorState error={pages.error} onRetry={() => void pages.refetch()} />;
   const products = pages.data.pages.flatMap((page) => page.data);
   if (products.length === 0) return <EmptyState icon="receipt" title="No products yet" text="Add the first one." />;
-  return (
-    <Table.ScrollContainer minWidth={560} type="native" tabIndex={0} role="region" aria-label="Products">
-      <Table horizontalSpacing="lg">
-        <Table.Thead><Table.Tr><Table.Th>Product</Table.Th><Table.Th ta="right">Price</Table.Th><Table.Th ta="right">Stock</Table.Th><Table.Th><VisuallyHidden>Actions</VisuallyHidden></Table.Th></Table.Tr></Table.Thead>
-        <Table.Tbody>
-          {products.map((product) => (
-            <Table.Tr key={product.sku}>
-              <Table.Td><Group gap="sm" wrap="nowrap"><LineThumb sku={product.sku} /><Stack gap={0}><Text fw={550}>{product.name}</Text><Text size="sm" c="dimmed">{product.sku}</Text></Stack></Group></Table.Td>
-              <Table.Td ta="right" className="numeric">{formatMoney(product.unit_price, product.currency)}</Table.Td>
-              <Table.Td ta="right" className="numeric">{formatNumber(product.stock)}</Table.Td>
-              <Table.Td ta="right"><Button variant="default" size="xs" aria-label={`Change ${product.name}`} onClick={() => onEdit(product)}>Change</Button></Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
-  );
+  const columns: Column<Product>[] = [
+    { title: 'Product', cell: (one) => <Group gap="sm" wrap="nowrap"><LineThumb sku={one.sku} /><Stack gap={0} miw={0}><Text fw={550} className="prose-line">{one.name}</Text><Text size="sm" c="dimmed" className="prose-line">{one.sku}</Text></Stack></Group> },
+    { title: 'Price', numeric: true, cell: (one) => formatMoney(one.unit_price, one.currency) },
+    { title: 'Stock', numeric: true, cell: (one) => formatNumber(one.stock) },
+    { title: 'Actions', action: true, cell: (one) => <Button variant="default" size="xs" aria-label={`Change ${one.name}`} onClick={() => onEdit(one)}>Change</Button> },
+  ];
+  return <DataTable label="Products" columns={columns} rows={products} rowKey={(one) => one.sku} />;
 }

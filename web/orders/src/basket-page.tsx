@@ -1,5 +1,6 @@
 /** What is in the basket, and on to the checkout. */
-import { Button, Card, Divider, EmptyState, Group, Link, Page, PageHeader, Stack, Text, formatMoney } from '@purser/ui';
+import { Button, Card, EmptyState, Group, Link, Page, PageHeader, Stack, Text } from '@purser/ui';
+import { Divider, formatMoney } from '@purser/ui/pages';
 import { basketTotal, setQuantity, useBasket } from './basket';
 import { LineThumb } from './line-thumb';
 import { QuantityInput } from './quantity-input';

@@ -1,7 +1,7 @@
 /** Cancels an order; money that was taken comes back. */
 import { useIntentKey } from '@purser/api';
 import type { Order } from '@purser/api';
-import { ConfirmButton } from '@purser/ui';
+import { ConfirmButton } from '@purser/ui/pages';
 import { moveOrder, useRefreshOrders } from './requests';
 
 export function CancelButton({ order }: { order: Order }) {

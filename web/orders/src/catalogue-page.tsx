@@ -1,7 +1,8 @@
 /** The catalogue. */
 import { useState } from 'react';
 import type { Product } from '@purser/api';
-import { Card, EmptyState, ErrorState, Group, Icon, Link, LoadMore, Page, PageHeader, ProductArt, SimpleGrid, Skeleton, Stack, Text, TextInput, formatMoney } from '@purser/ui';
+import { Card, EmptyState, ErrorState, Group, Icon, Link, Page, PageHeader, Skeleton, Stack, Text, TextInput } from '@purser/ui';
+import { LoadMore, ProductArt, SimpleGrid, formatMoney } from '@purser/ui/pages';
 import { AddButton } from './add-button';
 import { useProducts } from './requests';
 

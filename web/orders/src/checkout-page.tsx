@@ -2,7 +2,8 @@
 import { useState } from 'react';
 import { ApiError, fieldErrors } from '@purser/api';
 import type { OrderCreate } from '@purser/api';
-import { Alert, Button, Card, Divider, EmptyState, Grid, Group, Icon, InlineError, Link, Page, PageHeader, Stack, Text, Title, formatMoney, useNavigate } from '@purser/ui';
+import { Alert, Button, Card, EmptyState, Group, Icon, InlineError, Link, Page, PageHeader, Stack, Text, Title, useNavigate } from '@purser/ui';
+import { Divider, Grid, formatMoney } from '@purser/ui/pages';
 import { AddressForm, NO_ADDRESS, readAddress } from './address-form';
 import { basketTotal, clearBasket, useBasket } from './basket';
 import type { BasketLine } from './basket';

@@ -1,7 +1,8 @@
 /** One order, live: where it is, what is in it, what was paid, what can be done. */
 import { ApiError, useUser } from '@purser/api';
 import type { Order } from '@purser/api';
-import { Anchor, Button, Card, Divider, EmptyState, ErrorState, formatDateTime, formatMoney, Grid, Group, Link, OrderStatusBadge, Page, PageHeader, PaymentStatusBadge, Skeleton, Stack, Text, Title, useParams } from '@purser/ui';
+import { Anchor, Button, Card, EmptyState, ErrorState, Group, Link, Page, PageHeader, Skeleton, Stack, Text, Title, useParams } from '@purser/ui';
+import { Divider, formatDateTime, formatMoney, Grid, OrderStatusBadge, PaymentStatusBadge } from '@purser/ui/pages';
 import { AdminActions } from './admin-actions';
 import { CancelButton } from './cancel-button';
 import { LineThumb } from './line-thumb';

@@ -1,7 +1,8 @@
 /** My orders; for admins, everybody's. */
 import type { OrderStatus, OrderSummary } from '@purser/api';
 import { useUser } from '@purser/api';
-import { Button, Card, EmptyState, ErrorState, formatMoney, Group, Link, LoadMore, NativeSelect, ORDER_STATUS_LABELS, OrderStatusBadge, Page, PageHeader, RelativeTime, Skeleton, Stack, Text, useSearchParams } from '@purser/ui';
+import { Button, Card, EmptyState, ErrorState, Group, Link, Page, PageHeader, Skeleton, Stack, Text, useSearchParams } from '@purser/ui';
+import { formatMoney, LoadMore, NativeSelect, ORDER_STATUS_LABELS, OrderStatusBadge, RelativeTime } from '@purser/ui/pages';
 import { useOrders } from './requests';
 import { shortId } from './rules';
 

@@ -2,7 +2,8 @@
 import { useRef, useState } from 'react';
 import { useIntentKey } from '@purser/api';
 import type { Order } from '@purser/api';
-import { Button, Card, formatMoney, InlineError, Stack, Text, Title, useMutation } from '@purser/ui';
+import { Button, Card, InlineError, Stack, Text, Title, useMutation } from '@purser/ui';
+import { formatMoney } from '@purser/ui/pages';
 import { isFinal } from './place-order';
 import { PaymentMethodPicker } from './payment-method-picker';
 import { payOrder, useRefreshOrders } from './requests';

@@ -1,5 +1,6 @@
 /** The sandbox's cards, each with what it will do. */
-import { Group, Radio, Stack, Text } from '@purser/ui';
+import { Group, Stack, Text } from '@purser/ui';
+import { Radio } from '@purser/ui/pages';
 import { PAYMENT_METHODS } from './rules';
 
 export function PaymentMethodPicker({ value, onChange }: { value: string; onChange: (value: string) => void }) {

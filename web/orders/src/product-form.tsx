@@ -2,7 +2,8 @@
 import { useState } from 'react';
 import { api, call, useIntentKey } from '@purser/api';
 import type { Product } from '@purser/api';
-import { applyProblem, Button, Group, InlineError, minorDigits, parseMoney, Stack, Textarea, TextInput, useForm, useMutation, useQueryClient } from '@purser/ui';
+import { applyProblem, Button, Group, InlineError, Stack, TextInput, useForm, useMutation, useQueryClient } from '@purser/ui';
+import { minorDigits, parseMoney, Textarea } from '@purser/ui/pages';
 
 interface Values { sku: string; name: string; description: string; currency: string; unit_price: string; stock: string }
 

@@ -1,7 +1,8 @@
 /** One product. */
 import { useState } from 'react';
 import { ApiError } from '@purser/api';
-import { Anchor, Box, Button, Card, EmptyState, ErrorState, Grid, Group, Link, Page, PageHeader, ProductArt, Skeleton, Stack, Text, formatMoney, useParams } from '@purser/ui';
+import { Anchor, Box, Button, Card, EmptyState, ErrorState, Group, Link, Page, PageHeader, Skeleton, Stack, Text, useParams } from '@purser/ui';
+import { Grid, ProductArt, formatMoney } from '@purser/ui/pages';
 import { AddButton } from './add-button';
 import { Stock } from './catalogue-page';
 import { QuantityInput } from './quantity-input';

@@ -2,7 +2,8 @@
 import { useState } from 'react';
 import { fieldErrors, useIntentKey } from '@purser/api';
 import type { Payment } from '@purser/api';
-import { Button, formatMoney, Group, Icon, InlineError, minorDigits, Modal, parseMoney, Stack, Text, TextInput, useDisclosure, useMutation } from '@purser/ui';
+import { Button, Group, Icon, InlineError, Stack, Text, TextInput, useDisclosure, useMutation } from '@purser/ui';
+import { formatMoney, minorDigits, Modal, parseMoney } from '@purser/ui/pages';
 import { refundPayment, useRefreshOrders } from './requests';
 
 export function RefundButton({ payment }: { payment: Payment }) {

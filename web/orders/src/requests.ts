@@ -2,7 +2,8 @@
 import { api, call } from '@purser/api';
 import type { Order, OrderCreate, OrderStatus, Product } from '@purser/api';
 import { useLiveConnection } from '@purser/live';
-import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from '@purser/ui';
+import { useQuery, useQueryClient } from '@purser/ui';
+import { keepPreviousData, useInfiniteQuery } from '@purser/ui/pages';
 
 const CALM_POLL_MS = 5000;
 const EAGER_POLL_MS = 2000;

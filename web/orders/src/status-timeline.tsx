@@ -1,6 +1,7 @@
 /** The way of an order. A change is announced to those who do not see it. */
 import type { Order } from '@purser/api';
-import { formatDateTime, Icon, ORDER_STATUS_LABELS, Text, VisuallyHidden } from '@purser/ui';
+import { Icon, Text, VisuallyHidden } from '@purser/ui';
+import { formatDateTime, ORDER_STATUS_LABELS } from '@purser/ui/pages';
 import { failureText, timeline } from './rules';
 import type { Step } from './rules';
 

@@ -1,6 +1,6 @@
 /** The providers around everything, outermost first. */
 import { useState } from 'react';
-import { BrowserRouter, makeQueryClient, MantineProvider, Notifications, QueryClientProvider, theme } from '@purser/ui';
+import { BrowserRouter, makeQueryClient, MantineProvider, QueryClientProvider, theme } from '@purser/ui';
 import { useRecovery } from './away';
 import { Frame } from './frame';
 import { useLiveCache } from './live-cache';
@@ -13,7 +13,6 @@ export function Application() {
       <QueryClientProvider client={client}>
         <BrowserRouter>
           <Effects />
-          <Notifications position="bottom-right" limit={4} />
           <Frame />
         </BrowserRouter>
       </QueryClientProvider>

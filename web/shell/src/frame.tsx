@@ -1,47 +1,44 @@
 /** The frame around every page: header, navigation, the page itself, and a word when the connection is gone. */
-import { useEffect, useRef } from 'react';
+import { lazy, Suspense, useEffect, useRef } from 'react';
 import { useSession } from '@purser/api';
-import {
-  AppShell, Box, Burger, Container, Drawer, EmptyState, Button, Group, Link, Logo, Navigate, Page, Route, Routes, Stack,
-  useDisclosure, useLocation, usePageTitle,
-} from '@purser/ui';
+import { Box, Button, Container, EmptyState, Group, Link, Logo, Navigate, Page, Route, Routes, useLocation, usePageTitle } from '@purser/ui';
 import { AccountMenu, SchemeButton } from './account-menu';
 import { AwayPage } from './away';
+import { Boundary } from './boundary';
 import { ConnectionNotice } from './connection-notice';
 import { Navigation } from './navigation';
+import { PhoneMenu } from './phone-menu';
 import { placeOf } from './places';
 import { PageSkeleton, RemoteHeaderItem, RemotePage } from './remote';
 
+const Toasts = lazy(() => import('@purser/ui/toasts'));
+
 export function Frame() {
   const { pathname } = useLocation();
-  const [opened, { toggle, close }] = useDisclosure(false);
-  useEffect(close, [pathname, close]);
   useTopOnMove(pathname);
   const bare = pathname === '/sign-in' || pathname === '/register';
   return (
-    <AppShell header={{ height: 60 }}>
+    <>
       <a className="skip-link" href="#content">Skip to the content</a>
-      <AppShell.Header>
+      <header className="frame-header">
         <Container size="xl" h="100%" px={{ base: 'md', sm: 'lg' }}>
           <Group h="100%" justify="space-between" wrap="nowrap">
             <Group gap="lg" wrap="nowrap">
-              {!bare && <Burger opened={opened} onClick={toggle} hiddenFrom="md" size="sm" aria-label="Menu" />}
+              {!bare && <PhoneMenu />}
               <Link to="/" aria-label="Purser, to the shop" style={{ color: 'inherit', textDecoration: 'none' }}><Logo /></Link>
               {!bare && <Box visibleFrom="md"><Navigation /></Box>}
             </Group>
             <Group gap={6} wrap="nowrap"><HeaderItems bare={bare} /></Group>
           </Group>
         </Container>
-      </AppShell.Header>
-      <Drawer opened={opened} onClose={close} size="xs" title={<Logo />} hiddenFrom="md" closeButtonProps={{ 'aria-label': 'Close the menu' }}>
-        <Navigation vertical />
-      </Drawer>
-      <AppShell.Main id="content" tabIndex={-1} style={{ outline: 'none' }}>
+      </header>
+      <main id="content" tabIndex={-1}>
         <ConnectionNotice />
         <AddressTitle pathname={pathname} />
         <Routes><Route path="*" element={<Content pathname={pathname} />} /></Routes>
-      </AppShell.Main>
-    </AppShell>
+      </main>
+      {!bare && <Boundary fallback={null}><Suspense fallback={null}><Toasts /></Suspense></Boundary>}
+    </>
   );
 }
 
@@ -91,8 +88,8 @@ function NotFound() {
 function NotAllowed() {
   return (
     <Page title="For administrators">
-      <Stack><EmptyState icon="user" title="This page is for administrators" text="Your account has no access to it."
-        action={<Button component={Link} to="/">To the shop</Button>} /></Stack>
+      <EmptyState icon="user" title="This page is for administrators" text="Your account has no access to it."
+        action={<Button component={Link} to="/">To the shop</Button>} />
     </Page>
   );
 }

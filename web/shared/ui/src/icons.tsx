@@ -12,6 +12,7 @@ const PATHS = {
   devices: 'M3 5h13v9H3V5Zm0 13h9m4-8h5v9h-5v-9Z',
   flow: 'M4 5h6v5H4V5Zm10 9h6v5h-6v-5ZM7 10v6.5h7',
   logout: 'M14 4H6v16h8m-4-8h11m-3.5-3.5L21 12l-3.5 3.5',
+  menu: 'M4 7h16M4 12h16M4 17h16',
   minus: 'M5 12h14',
   moon: 'M20 14.5A8.5 8.5 0 0 1 9.5 4a8.5 8.5 0 1 0 10.5 10.5Z',
   play: 'M8 5.5v13l10.5-6.5L8 5.5Z',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatMoney, formatRelative, minorDigits, parseMoney } from '@purser/ui';
+import { formatMoney, formatRelative, minorDigits, parseMoney } from '@purser/ui/pages';
 
 describe('money', () => {
   it.each([

@@ -1,7 +1,8 @@
 import { screen } from '@testing-library/react';
 import { expect, it, vi } from 'vitest';
 import { ApiError } from '@purser/api';
-import { applyProblem, ConfirmButton, ErrorState } from '@purser/ui';
+import { applyProblem, ErrorState } from '@purser/ui';
+import { ConfirmButton } from '@purser/ui/pages';
 import { draw } from '../../../testing/render';
 import { problem } from '../../../testing/server';
 
