@@ -177,7 +177,8 @@ static FIBER_FN int load(struct link *link, const char *name, const char *source
         text_of(source),
         text_of(version->settings),
     };
-    return exchange(link, FUNCTION_PACKET_LOAD, fields, 4, version->timeout_ms + LOAD_EXTRA_MS, outcome, ret_alive, ret_line);
+    return exchange(link, FUNCTION_PACKET_LOAD, fields, 4, version->timeout_ms + LOAD_EXTRA_MS, outcome, ret_alive,
+                    ret_line);
 }
 
 static struct text print_context(const char *name, const struct version *version, const struct call_request *request)
@@ -213,7 +214,7 @@ static FIBER_FN int run(struct database *database, struct pooled *process, const
     }
     struct text fields[] = {request->event, print_context(name, version, request)};
     int error = exchange(process->link, FUNCTION_PACKET_CALL, fields, 2, version->timeout_ms, outcome, ret_alive, &line);
-    if (*ret_alive)
+    if (*ret_alive || error == -EIO)
         pool_note_run(process->entry, outcome->duration_us);
     if (error == -EIO && !*ret_alive && (outcome->kind == OUTCOME_TIMEOUT || outcome->kind == OUTCOME_MEMORY))
         pool_note_kill(process->entry);

@@ -137,7 +137,7 @@ static int64_t wait_max_ms(void)
     return left < pool_limits.wait_max_ms ? left : pool_limits.wait_max_ms;
 }
 
-/* Waits in the line. 0: waiter->granted or ->token or ->gone is set. Else negative, and the waiter is out of the line with nothing. */
+/* Waits in the line. 0: waiter->granted or ->token or ->gone or ->refused is set. Else negative, and the waiter is out of the line with nothing. */
 static FIBER_FN int stand(struct pool_entry *entry, struct waiter *waiter, int64_t until_mono_ms)
 {
     int64_t now = clock_mono_ms();
@@ -159,7 +159,7 @@ static FIBER_FN int stand(struct pool_entry *entry, struct waiter *waiter, int64
 /* In the line twice: a short while in the hope of a warm process, then, where one more may be started, with a token, or else to the end. */
 static FIBER_FN int wait_in_line(struct pool_entry *entry, struct waiter *waiter, struct pooled **ret_evicted)
 {
-    int64_t now = clock_mono_ms(), until = now + wait_max_ms();
+    int64_t now = clock_mono_ms(), until = waiter->until_mono_ms;
     int error = stand(entry, waiter, now + PATIENCE_MS < until ? now + PATIENCE_MS : until);
     if (error != -ETIMEDOUT || clock_mono_ms() >= until)
         return error;
@@ -217,7 +217,7 @@ static enum taken take_at_once(struct pool_entry *entry, struct waiter *waiter, 
 FIBER_FN int pool_take(struct pool_entry *entry, struct pooled **ret_process, int *ret_retry_after_s)
 {
     struct pooled *evicted = NULL, *process = NULL;
-    struct waiter waiter = {.fiber = fiber_self()};
+    struct waiter waiter = {.fiber = fiber_self(), .until_mono_ms = clock_mono_ms() + wait_max_ms()};
     *ret_retry_after_s = 1;
     pthread_mutex_lock(&pool_lock);
     enum taken taken = take_at_once(entry, &waiter, &process, &evicted, ret_retry_after_s);
@@ -229,8 +229,8 @@ FIBER_FN int pool_take(struct pool_entry *entry, struct pooled **ret_process, in
     int error = 0;
     if (taken == TAKEN_PLACE) {
         error = wait_in_line(entry, &waiter, &evicted);
-        if (!error && waiter.gone)
-            error = -ENOENT;
+        if (!error && (waiter.gone || waiter.refused))
+            error = waiter.gone ? -ENOENT : -EBUSY;
         process = waiter.granted;
         if (!error && !process)
             count_busy(entry);

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define BUCKETS 1024
+/* So many runs the moving average reaches back. */
+#define RUNS_MAX 8
 /* How long a function that had to be killed stands back behind the others. */
 #define WILD_MS 10000
 
@@ -42,7 +44,8 @@ struct pool_entry *pool_entry_get(const char *name)
     struct pool_entry *entry = find(name);
     if (!entry && strlen(name) <= FUNCTION_NAME_MAX && (entry = calloc(1, sizeof(*entry)))) {
         memcpy(entry->name, name, strlen(name) + 1);
-        entry->run_us = 1000;
+        entry->run_us = 1000; /* a guess, which counts as a run */
+        entry->runs = 1;
         unsigned bucket = bucket_of(name);
         entry->next = buckets[bucket];
         buckets[bucket] = entry;
@@ -97,7 +100,10 @@ bool pool_is_wild(struct pool_entry *entry)
 void pool_note_run(struct pool_entry *entry, int64_t run_us)
 {
     pthread_mutex_lock(&pool_lock);
-    entry->run_us += (run_us - entry->run_us) / 8;
+    if (entry->runs < RUNS_MAX)
+        entry->runs++;
+    entry->run_us += (run_us - entry->run_us) / (int64_t)entry->runs;
+    pool_line_shed(entry);
     pthread_mutex_unlock(&pool_lock);
 }
 

@@ -1,6 +1,8 @@
 /* Those that wait: a line for each function, first come, first served; and the functions that have no process at all, who are served first. */
 #include "functions/pool_parts.h"
 
+#include "base/clock.h"
+
 static struct pool_entry *first_starved, *last_starved;
 
 void pool_line_add(struct pool_entry *entry, struct waiter *waiter)
@@ -25,6 +27,20 @@ struct waiter *pool_line_take(struct pool_entry *entry)
     pool_line_remove(entry, waiter);
     waiter->awoken = true;
     return waiter;
+}
+
+void pool_line_shed(struct pool_entry *entry)
+{
+    int64_t now = clock_mono_ms();
+    while (entry->version && entry->last) {
+        struct waiter *waiter = entry->last;
+        int64_t wait_us = function_rules_wait_us(entry->waiting - 1, (unsigned)entry->version->concurrency, entry->run_us);
+        if (now + wait_us / 1000 <= waiter->until_mono_ms)
+            return;
+        pool_line_remove(entry, waiter);
+        waiter->awoken = waiter->refused = true;
+        fiber_wake_from_thread(waiter->fiber);
+    }
 }
 
 void pool_line_starve(struct pool_entry *entry)

@@ -11,6 +11,8 @@ struct waiter {
     struct pooled *granted;
     bool token; /* granted the right to start one */
     bool gone;  /* the function was deleted */
+    bool refused; /* it would not come to its turn in time */
+    int64_t until_mono_ms;
     bool awoken; /* a wake is on its way */
     struct waiter *next, *previous;
 };
@@ -23,6 +25,7 @@ struct pool_entry {
     unsigned processes, busy, waiting;
     struct waiter *first, *last;
     int64_t run_us; /* moving average */
+    unsigned runs;  /* that it comes from, as far as they matter */
     int64_t wild_until_mono_ms;
     bool starved;
     struct pool_entry *next_starved;
@@ -43,6 +46,8 @@ void pool_line_add(struct pool_entry *entry, struct waiter *waiter);
 void pool_line_remove(struct pool_entry *entry, struct waiter *waiter);
 /* The first, who is woken next; there must be one. */
 struct waiter *pool_line_take(struct pool_entry *entry);
+/* Refuses those at the end who, as long as calls take now, will not come to their turn in time: sooner rather than when their time is over. */
+void pool_line_shed(struct pool_entry *entry);
 void pool_line_starve(struct pool_entry *entry);
 bool pool_line_has_starved(void);
 /* The first starved function that somebody still waits for, or NULL. */

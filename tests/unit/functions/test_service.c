@@ -229,6 +229,7 @@ struct crowd {
     struct fiber *waiter;
     atomic_uint left;
     atomic_uint statuses[600];
+    atomic_uint served_later; /* than somebody was refused */
     const char *name, *event;
     bool patient;
 };
@@ -245,6 +246,8 @@ static void crowd_call(void *arg)
         status = invoke(crowd.name, crowd.event, &answer);
     }
     atomic_fetch_add(&crowd.statuses[status], 1);
+    if (status == 200 && atomic_load(&crowd.statuses[429]))
+        atomic_fetch_add(&crowd.served_later, 1);
     if (atomic_fetch_sub(&crowd.left, 1) == 1)
         fiber_wake_from_thread(crowd.waiter);
 }
@@ -276,6 +279,13 @@ static void crowds(void)
     assert_int_equal(crowd.statuses[200] + crowd.statuses[429], 1500);
     assert_true(crowd.statuses[429] > 0);
     assert_true(crowd.statuses[200] > 0);
+
+    /* All of them come before it is known how long a call takes; those at the end are refused when it is, not when their time is over. */
+    deploy("steady", "async function handler() { await new Promise((r) => setTimeout(r, 100)); return 1; }", "{\"concurrency\":1}");
+    send_crowd("steady", "1", 150, false);
+    assert_int_equal(crowd.statuses[200] + crowd.statuses[429], 150);
+    assert_true(crowd.statuses[429] > 0);
+    assert_true(crowd.served_later > 3);
 
     send_crowd("echo", "{\"a\":2}", 100, true);
     assert_int_equal(crowd.statuses[200], 100);
