@@ -162,6 +162,13 @@ static FIBER_FN int exchange(struct link *link, enum function_packet_type type, 
     return error;
 }
 
+/* No more than is left of the caller's time. */
+static int64_t within_deadline(int64_t timeout_ms)
+{
+    int64_t until = fiber_deadline(), left = until ? until - clock_mono_ms() : timeout_ms;
+    return left >= timeout_ms ? timeout_ms : left > 1 ? left : 1;
+}
+
 static FIBER_FN int load(struct link *link, const char *name, const char *source, const struct version *version,
                          struct call_outcome *outcome, bool *ret_alive, unsigned *ret_line)
 {
@@ -177,7 +184,7 @@ static FIBER_FN int load(struct link *link, const char *name, const char *source
         text_of(source),
         text_of(version->settings),
     };
-    return exchange(link, FUNCTION_PACKET_LOAD, fields, 4, version->timeout_ms + LOAD_EXTRA_MS, outcome, ret_alive,
+    return exchange(link, FUNCTION_PACKET_LOAD, fields, 4, within_deadline(version->timeout_ms + LOAD_EXTRA_MS), outcome, ret_alive,
                     ret_line);
 }
 
@@ -213,7 +220,8 @@ static FIBER_FN int run(struct database *database, struct pooled *process, const
         telemetry_cold_start(process->entry);
     }
     struct text fields[] = {request->event, print_context(name, version, request)};
-    int error = exchange(process->link, FUNCTION_PACKET_CALL, fields, 2, version->timeout_ms, outcome, ret_alive, &line);
+    int64_t timeout_ms = within_deadline(version->timeout_ms);
+    int error = exchange(process->link, FUNCTION_PACKET_CALL, fields, 2, timeout_ms, outcome, ret_alive, &line);
     if (*ret_alive || error == -EIO)
         pool_note_run(process->entry, outcome->duration_us);
     if (error == -EIO && !*ret_alive && (outcome->kind == OUTCOME_TIMEOUT || outcome->kind == OUTCOME_MEMORY))

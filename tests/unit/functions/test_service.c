@@ -179,6 +179,19 @@ static void measures(void)
     buffer_fini(&out);
 }
 
+/* Whoever calls has less time than the function may take, as an order has that asks for its price. */
+static void deadlines(void)
+{
+    json_t *answer;
+    long long ms = 0;
+    deploy("endless", "function handler() { for (;;); }", "{\"timeout_ms\":30000}");
+    int64_t before = fiber_narrow_deadline(1000);
+    assert_int_equal(invoke("endless", "{}", &answer), 504);
+    fiber_set_deadline(before);
+    assert_int_equal(sscanf(json_get_string(answer, "detail"), "It did not end within %lld ms.", &ms), 1);
+    assert_true(ms > 0 && ms <= 1000);
+}
+
 static void refusals(void)
 {
     json_t *answer;
@@ -425,6 +438,7 @@ static void body(void)
     router = router_new(functions_service.routes, context);
     calls();
     failures();
+    deadlines();
     measures();
     refusals();
     versions();
