@@ -17,7 +17,7 @@
 #define SESSION_TIMEOUT "SET idle_session_timeout = 5000" /* PostgreSQL 14 */
 #define KEEP_EVERY_MS 1000
 #define SILENCE_MS 2000
-#define ANSWER_MS 10000
+#define ANSWER_MS 3000
 #define BELIEF_MS 3500
 
 struct postgres_locks {

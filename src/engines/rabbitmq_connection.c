@@ -14,7 +14,7 @@
 
 #define CONNECT_S 2
 #define RPC_S 5
-#define HEARTBEAT_S 3
+#define HEARTBEAT_S 2
 #define BUSY_MAX_MS 10000
 #define FRAME_MAX 131072
 

@@ -1,0 +1,93 @@
+/* What the stream port's contract leaves to Kafka's adapter. Skipped where PURSER_STREAM_URL names another. */
+#include "engines/stream.h"
+#include "port_case.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#define RECORDS 200
+struct member {
+    struct stream *stream;
+    _Atomic bool fails;
+    _Atomic int tries, handled;
+};
+
+static _Atomic int seen[RECORDS], seen_count;
+
+static int look(void *context, const struct stream_record *records, unsigned count)
+{
+    struct member *member = context;
+    atomic_fetch_add(&member->tries, 1);
+    if (atomic_load(&member->fails))
+        return -EAGAIN;
+    for (unsigned i = 0; i < count; i++) {
+        int64_t number = -1;
+        check_equal(text_to_int64(records[i].value, &number), 0);
+        check(number >= 0 && number < RECORDS);
+        if (atomic_fetch_add(&seen[number], 1) == 0)
+            atomic_fetch_add(&seen_count, 1);
+        atomic_fetch_add(&member->handled, 1);
+    }
+    return 0;
+}
+
+static void join(struct member *member, const char *group, const char *topic)
+{
+    struct err err = {0};
+    const char *topics[] = {topic, NULL};
+    struct stream_consumer consumer = {.group = group, .topics = topics, .batch_max = 32, .handle = look, .context = member};
+    if (stream_open(&member->stream, &err) < 0 || stream_consume(member->stream, &consumer, &err) < 0)
+        case_failed(__FILE__, __LINE__, err.message);
+}
+
+static void leave(struct member *member)
+{
+    stream_stop(member->stream);
+    stream_close(member->stream);
+}
+
+static void publish(struct stream *stream, const char *topic, int first, int count)
+{
+    struct stream_record records[RECORDS];
+    for (int i = 0; i < count; i++) {
+        char *number = arena_printf(fiber_arena(), "%d", first + i);
+        records[i] = (struct stream_record){.topic = topic, .key = number + strlen(number) - 1, .id = number, .value = text_of(number)};
+    }
+    check_succeeds(stream_publish(stream, records, (unsigned)count));
+}
+
+/* ---- partitions that rest, because their handler failed, are taken away by a rebalance and come back: they go on ---- */
+
+static void rested(void *arg)
+{
+    static struct member first = {.fails = true}, second;
+    const char *topic = case_name("rested"), *group = case_name("group");
+    join(&first, group, topic);
+    publish(first.stream, topic, 0, RECORDS / 2);
+    case_until_count(&first.tries, 2); /* between two they have rested */
+    join(&second, group, topic);
+    case_until_count(&second.handled, 1);
+    case_until_count(&first.tries, atomic_load(&first.tries) + 2); /* what it has left rests, too */
+    leave(&second);
+    publish(first.stream, topic, RECORDS / 2, RECORDS / 2);
+    atomic_store(&first.fails, false);
+    case_until_count(&seen_count, RECORDS);
+    leave(&first);
+}
+
+static void test_rested(void **state)
+{
+    if (strncmp(settings_text("stream_url"), "kafka:", 6) != 0)
+        skip();
+    case_run(rested, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rested),
+    };
+    case_settings();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
