@@ -14,11 +14,6 @@ struct database *functions_database(void *context)
     return ((struct functions_context *)context)->engines->database;
 }
 
-bool functions_is_admin(const struct http_request *request)
-{
-    return request->identity.role && !strcmp(request->identity.role, "admin");
-}
-
 const char *functions_api_name(struct http_request *request, struct http_response *response)
 {
     const char *name = arena_copy(request->arena, request->parameters[0].at, request->parameters[0].size);
@@ -59,7 +54,7 @@ json_t *functions_show(struct arena *arena, const struct stored_version *version
 
 static bool may_see(const struct http_request *request, const struct stored_version *version)
 {
-    return functions_is_admin(request) || strcmp(version->access, "admin") != 0;
+    return request_is_admin(request) || strcmp(version->access, "admin") != 0;
 }
 
 FIBER_FN void functions_api_list(void *context, struct http_request *request, struct http_response *response)
@@ -83,7 +78,7 @@ FIBER_FN void functions_api_list(void *context, struct http_request *request, st
     unsigned shown = list.count > (unsigned)page.limit ? (unsigned)page.limit : list.count;
     for (unsigned i = 0; i < shown; i++)
         if (may_see(request, &list.at[i]))
-            json_add(data, functions_show(request->arena, &list.at[i], functions_is_admin(request)));
+            json_add(data, functions_show(request->arena, &list.at[i], request_is_admin(request)));
     const char *next = list.count > shown ? list.at[shown - 1].name : NULL;
     respond_json(response, 200, json_make(request->arena, "{s:O, s:s?}", "data", data, "next_cursor", next));
 }
@@ -100,7 +95,7 @@ FIBER_FN void functions_api_get(void *context, struct http_request *request, str
     else if (error)
         problem_from_error(response, error, "read a function");
     else
-        respond_json(response, 200, functions_show(request->arena, &version, functions_is_admin(request)));
+        respond_json(response, 200, functions_show(request->arena, &version, request_is_admin(request)));
 }
 
 struct removal {

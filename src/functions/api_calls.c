@@ -24,7 +24,7 @@ static bool is_allowed(const struct version *version, const struct http_request 
         problem_unauthorized(response, NULL, "This function is called with an access token.");
         return false;
     }
-    if (!strcmp(version->access, "user") || functions_is_admin(request))
+    if (!strcmp(version->access, "user") || request_is_admin(request))
         return true;
     problem_forbidden(response, "Only administrators may call this function.");
     return false;
@@ -270,7 +270,7 @@ FIBER_FN void functions_api_invocation(void *context, struct http_request *reque
     if (!name)
         return;
     int error = uuid_is_valid(id) ? functions_store_invocation(functions_database(context), id, &invocation) : -ENOENT;
-    bool admin = functions_is_admin(request);
+    bool admin = request_is_admin(request);
     bool own = !error && invocation.user_id && request->identity.user_id && !strcmp(invocation.user_id, request->identity.user_id);
     if (error == -ENOENT || (!error && (strcmp(invocation.name, name) || (!own && !admin))))
         problem_not_found(response);

@@ -1,7 +1,6 @@
 /* What became of a function over HTTP: its versions, and the logs of its calls. */
 #include "functions/api_parts.h"
 
-#include "base/uuid.h"
 #include "functions/logs.h"
 
 #include <errno.h>
@@ -66,14 +65,8 @@ FIBER_FN void functions_api_logs(void *context, struct http_request *request, st
     struct stored_version version;
     unsigned count;
     const char *name = functions_api_name(request, response);
-    if (!name || !request_page(request, response, &page))
+    if (!name || !request_id_page(request, response, &page))
         return;
-    if (*page.cursor && !uuid_is_valid(page.cursor)) {
-        struct problem_errors errors = {.arena = request->arena};
-        problem_errors_add(&errors, "/cursor", "It is none of ours.");
-        problem_errors_answer(&errors, response);
-        return;
-    }
     logs_flush(functions_database(context));
     int error = functions_store_get(functions_database(context), name, &version);
     if (!error)
@@ -87,9 +80,7 @@ FIBER_FN void functions_api_logs(void *context, struct http_request *request, st
         return;
     }
     json_t *data = json_keep(request->arena, json_array());
-    unsigned shown = count > (unsigned)page.limit ? (unsigned)page.limit : count;
-    for (unsigned i = 0; i < shown; i++)
+    for (unsigned i = 0; i < count; i++)
         json_add(data, show_log(request->arena, &list[i]));
-    respond_json(response, 200,
-                 json_make(request->arena, "{s:O, s:s?}", "data", data, "next_cursor", count > shown ? list[shown - 1].id : NULL));
+    respond_page(response, data, page.limit);
 }

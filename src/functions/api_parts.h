@@ -8,7 +8,6 @@
 
 /* Of a handler's context. */
 struct database *functions_database(void *context);
-bool functions_is_admin(const struct http_request *request);
 
 /* The {name} of the path, NUL-terminated, or NULL after a 404 if it cannot be one. */
 const char *functions_api_name(struct http_request *request, struct http_response *response);

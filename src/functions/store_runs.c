@@ -171,7 +171,7 @@ static int logs_body(struct transaction *tx, void *arg)
 FIBER_FN int functions_store_logs(struct database *database, const char *name, const char *before, int limit, struct stored_log **ret_list,
                         unsigned *ret_count)
 {
-    struct logs_query query = {.name = name, .before = *before ? before : "ffffffff-ffff-ffff-ffff-ffffffffffff", .limit = limit};
+    struct logs_query query = {.name = name, .before = before, .limit = limit};
     int error = database_read(database, logs_body, &query);
     *ret_list = query.list;
     *ret_count = query.count;
