@@ -1,9 +1,7 @@
 /* How long the outcome of an asynchronous call is kept: a day, and no longer. */
 #include "functions/store.h"
 
-#include "base/settings.h"
 #include "base/uuid.h"
-#include "runtime/on_fiber.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -14,6 +12,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+#include "engines/in_folder.h"
 
 #include <stdio.h>
 
@@ -52,11 +52,8 @@ static const char *add(struct database *database, int64_t age_ms)
 
 static void body(void)
 {
-    struct database *database;
-    struct err err = {0};
+    struct database *database = database_of("functions");
     struct stored_invocation found;
-    assert_int_equal(database_open("functions", &database, &err), 0);
-    assert_int_equal(database_migrate(database, "functions", &err), 0);
     const char *fresh = add(database, 0), *yesterday = add(database, 23 * HOUR_MS), *old = add(database, 25 * HOUR_MS);
     assert_int_equal(functions_store_clean(database), 0);
     assert_int_equal(functions_store_invocation(database, fresh, &found), 0);
@@ -69,17 +66,7 @@ static void body(void)
 
 static void test_outcomes(void **state)
 {
-    char folder[] = "/tmp/purser-test-kept-XXXXXX";
-    char *flags[] = {NULL};
-    struct err err = {0};
-    assert_non_null(mkdtemp(folder));
-    setenv("PURSER_DATA", folder, 1);
-    if (settings_load(flags, &err))
-        fail_msg("%s", err.message);
-    on_fiber(1, body);
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    assert_int_equal(system(command), 0);
+    in_folder(1, body);
 }
 
 int main(void)

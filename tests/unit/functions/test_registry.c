@@ -2,9 +2,6 @@
 #include "functions/hooks.h"
 #include "functions/registry.h"
 
-#include "base/settings.h"
-#include "runtime/on_fiber.h"
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +10,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+#include "engines/in_folder.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -176,10 +175,8 @@ static void many_hooks(struct database *database)
 /* What another instance does shows in the database only. */
 static void body(void)
 {
-    struct database *database;
+    struct database *database = database_of("functions");
     struct err err = {0};
-    assert_int_equal(database_open("functions", &database, &err), 0);
-    assert_int_equal(database_migrate(database, "functions", &err), 0);
     assert_int_equal(registry_start(database, &err), 0);
     assert_int_equal(current("calculate-total"), 1);
 
@@ -227,17 +224,7 @@ static void body(void)
 
 static void test_refresh(void **state)
 {
-    char folder[] = "/tmp/purser-test-registry-XXXXXX";
-    char *flags[] = {NULL};
-    struct err err = {0};
-    assert_non_null(mkdtemp(folder));
-    setenv("PURSER_DATA", folder, 1);
-    if (settings_load(flags, &err))
-        fail_msg("%s", err.message);
-    on_fiber(2, body);
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    assert_int_equal(system(command), 0);
+    in_folder(2, body);
 }
 
 int main(void)

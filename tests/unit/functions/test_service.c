@@ -11,8 +11,9 @@
 
 #include <cmocka.h>
 
+#include "engines/in_folder.h"
+
 #include "base/metrics.h"
-#include "base/settings.h"
 #include "contracts/names.h"
 #include "functions/call.h"
 #include "functions/functions.h"
@@ -20,7 +21,6 @@
 #include "functions/host.h"
 #include "messaging/event.h"
 #include "messaging/outbox.h"
-#include "runtime/on_fiber.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -428,8 +428,7 @@ static void body(void)
 {
     struct err err = {0};
     void *context;
-    assert_int_equal(database_open("functions", &engines.database, &err), 0);
-    assert_int_equal(database_migrate(engines.database, "functions", &err), 0);
+    engines.database = database_of("functions");
     assert_int_equal(queue_open(&engines.queue, &err), 0);
     assert_int_equal(stream_open(&engines.stream, &err), 0);
     assert_int_equal(outbox_relay_start(engines.database, "functions", engines.queue, engines.stream, &relay), 0);
@@ -459,20 +458,10 @@ static void body(void)
 
 static void test_service(void **state)
 {
-    char folder[] = "/tmp/purser-test-functions-XXXXXX";
-    char *flags[] = {NULL};
-    struct err err = {0};
     /* Where the host was not built (no Node.js or JavaScriptCore) there is nothing to run functions in; the build names it otherwise. */
     if (!getenv("PURSER_FUNCTION_HOST"))
         skip();
-    assert_non_null(mkdtemp(folder));
-    setenv("PURSER_DATA", folder, 1);
-    if (settings_load(flags, &err))
-        fail_msg("%s", err.message);
-    on_fiber(2, body);
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    assert_int_equal(system(command), 0);
+    in_folder(2, body);
 }
 
 int main(void)
