@@ -108,7 +108,7 @@ void problem_from_error(struct http_response *response, int code, const char *do
     case -ETIMEDOUT:
         problem(response, 504, "gateway-timeout", "It took too long.");
         return;
-    case -EAGAIN: case -EBUSY: case -ENOTCONN: case -ECANCELED: case -ESHUTDOWN: case -ECONNREFUSED:
+    case -EAGAIN: case -EBUSY: case -ENOTCONN: case -ECANCELED: case -ESHUTDOWN: case -ECONNREFUSED: case -ESTALE:
         problem_unavailable(response, 1, "A part of the system that this needs is away for the moment.");
         return;
     case -ENOSPC:

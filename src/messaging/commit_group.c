@@ -77,27 +77,30 @@ static int do_part(struct transaction *tx, void *arg)
     return part->body(tx, part->items, part->count);
 }
 
-static FIBER_FN int write_part(struct share *share, unsigned first, unsigned count)
-{
-    struct part part = {share->group->body, share->items + first, count};
-    int code = database_transact(share->group->database, do_part, &part);
-    for (unsigned i = first; i < first + count; i++)
-        share->batch[i]->code = code;
-    return code;
-}
-
 /* Says nothing about a single item: the database is away, or full. */
 static bool is_outage(int code)
 {
     return code == -EAGAIN || code == -ETIMEDOUT || code == -ENOSPC || code == -EIO || code == -ENOMEM;
 }
 
+/* What fails is done again in halves, until the one that fails is alone. */
+static FIBER_FN void write_part(struct share *share, unsigned first, unsigned count)
+{
+    struct part part = {share->group->body, share->items + first, count};
+    int code = database_transact(share->group->database, do_part, &part);
+    if (code < 0 && !is_outage(code) && count > 1) {
+        write_part(share, first, count / 2);
+        write_part(share, first + count / 2, count - count / 2);
+        return;
+    }
+    for (unsigned i = first; i < first + count; i++)
+        share->batch[i]->code = code;
+}
+
 static FIBER_FN void write_batch(void *arg)
 {
     struct share *share = arg;
-    int code = write_part(share, 0, share->count);
-    for (unsigned i = 0; code < 0 && !is_outage(code) && share->count > 1 && i < share->count; i++)
-        write_part(share, i, 1);
+    write_part(share, 0, share->count);
 }
 
 static void take_batch(struct share *share)

@@ -1,6 +1,6 @@
 /*
  * Work of many fibers in one transaction: each waits on its own fiber while what has gathered is done together, in one commit. A batch that
- * fails is done one by one, so that each has an outcome of its own. Who comes alone waits for nobody.
+ * fails is done again in halves, so that each has an outcome of its own. Who comes alone waits for nobody.
  */
 #ifndef PURSER_MESSAGING_COMMIT_GROUP_H
 #define PURSER_MESSAGING_COMMIT_GROUP_H

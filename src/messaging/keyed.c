@@ -2,18 +2,32 @@
  * The one path for every request that changes something under an Idempotency-Key: the key first, the effect, its answer beside it, one
  * commit. The effect may run more than once (a group that was rolled back), so each run starts from an empty answer; on PostgreSQL it also
  * runs for a key that was there, and is rolled back.
+ *
+ * In a group, keys and then whatever the effects lock are taken in one order by all processes. A repeat fails those of its commit, so that they
+ * are done again without it.
  */
 #include "messaging/keyed.h"
 
 #include "http/problem.h"
+#include "messaging/commit_group.h"
 #include "messaging/idempotency.h"
 
 #include <errno.h>
+#include <stdlib.h>
+
+struct keyed_group {
+    struct database *database;
+    struct commit_group *commits;
+    keyed_prepare *prepare;
+    keyed_effect *effect;
+};
 
 struct run {
     struct idempotency key;
     keyed_effect *effect;
     void *arg;
+    struct keyed_group *group; /* or NULL */
+    struct arena *arena;       /* of the answer */
     struct http_response answer;
 };
 
@@ -35,11 +49,25 @@ static bool is_stored(int status)
     return status < 500 && status != 401 && status != 429;
 }
 
+/* The key's row, asked for: 0 to go on; 1: answered before. */
+static int begin(struct transaction *tx, struct run *run)
+{
+    run->answer = (struct http_response){.arena = run->arena};
+    return idempotency_ask(tx, &run->key);
+}
+
+static int finish(struct transaction *tx, struct run *run)
+{
+    if (!run->key.key || !is_stored(run->answer.status))
+        return 0;
+    return idempotency_finish(tx, &run->key, run->answer.status, run->answer.body, header_of(run, "Content-Type"),
+                              header_of(run, "Location"));
+}
+
 static int keyed_body(struct transaction *tx, void *arg)
 {
     struct run *run = arg;
-    run->answer = (struct http_response){.arena = transaction_arena(tx)};
-    int code = idempotency_ask(tx, &run->key);
+    int code = begin(tx, run);
     if (code)
         return code < 0 ? code : 0;
     int effect = run->effect(tx, run->arg, &run->answer);
@@ -47,10 +75,7 @@ static int keyed_body(struct transaction *tx, void *arg)
     code = idempotency_check(tx, &run->key);
     if (code < 0 || effect < 0)
         return code < 0 ? code : effect;
-    if (!run->key.key || !is_stored(run->answer.status))
-        return 0;
-    return idempotency_finish(tx, &run->key, run->answer.status, run->answer.body, header_of(run, "Content-Type"),
-                              header_of(run, "Location"));
+    return finish(tx, run);
 }
 
 static int look_for_key(struct transaction *tx, void *arg)
@@ -62,7 +87,7 @@ static int look_for_key(struct transaction *tx, void *arg)
 /* A repeat is told by the key's row, which was there: its answer is read when what it did is rolled back. */
 static FIBER_FN int transact(struct database *database, struct run *run)
 {
-    int code = database_transact(database, keyed_body, run);
+    int code = run->group ? commit_group_run(run->group->commits, run) : database_transact(database, keyed_body, run);
     return code == -EALREADY ? database_read_one(database, look_for_key, run) : code;
 }
 
@@ -77,22 +102,101 @@ static void hand_over(const struct http_response *answer, struct http_response *
     }
 }
 
-bool keyed_transact(struct database *database, struct http_request *request, struct http_response *response, keyed_effect *effect,
-                    void *arg, const char *doing)
+static FIBER_FN bool answer(struct database *database, struct run *run, struct http_request *request, struct http_response *response,
+                            const char *doing)
 {
-    struct run run = {.effect = effect, .arg = arg};
-    if (!idempotency_of(request, response, &run.key))
+    run->arena = request->arena;
+    if (!idempotency_of(request, response, &run->key))
         return false;
-    int code = transact(database, &run);
+    int code = transact(database, run);
     if (code < 0) {
         problem_from_error(response, code, doing);
         return false;
     }
-    bool repeated = idempotency_answer(&run.key, response);
+    bool repeated = idempotency_answer(&run->key, response);
     if (!repeated)
-        hand_over(&run.answer, response);
+        hand_over(&run->answer, response);
     name_request(request, response);
     return !repeated && response->status < 400;
+}
+
+bool keyed_transact(struct database *database, struct http_request *request, struct http_response *response, keyed_effect *effect,
+                    void *arg, const char *doing)
+{
+    struct run run = {.effect = effect, .arg = arg};
+    return answer(database, &run, request, response, doing);
+}
+
+/* ---- groups ---- */
+
+static int compare_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) : (a != NULL) - (b != NULL);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    const struct run *x = *(struct run *const *)a, *y = *(struct run *const *)b;
+    int order = compare_text(x->key.scope, y->key.scope);
+    return order ? order : compare_text(x->key.key, y->key.key);
+}
+
+/* A repeat's answer is read by its own fiber, since what is read here goes with the commit. */
+static int begin_all(struct transaction *tx, struct run **list, unsigned count)
+{
+    int code = 0;
+    qsort(list, count, sizeof *list, compare_keys);
+    for (unsigned i = 0; i < count && code == 0; i++)
+        code = begin(tx, list[i]);
+    return code > 0 ? -EALREADY : code;
+}
+
+static int group_body(struct transaction *tx, void *const *items, unsigned count)
+{
+    struct arena *arena = transaction_arena(tx);
+    struct run **list = arena_alloc(arena, sizeof *list * count);
+    void **args = arena_alloc(arena, sizeof *args * count);
+    memcpy(list, items, sizeof *list * count);
+    const struct keyed_group *group = list[0]->group;
+    int code = begin_all(tx, list, count);
+    for (unsigned i = 0; i < count; i++)
+        args[i] = list[i]->arg;
+    if (code == 0)
+        group->prepare(tx, args, count);
+    for (unsigned i = 0; i < count && code == 0; i++)
+        code = idempotency_check(tx, &list[i]->key);
+    for (unsigned i = 0; i < count && code == 0; i++) {
+        code = group->effect(tx, list[i]->arg, &list[i]->answer);
+        if (code == 0)
+            code = finish(tx, list[i]);
+    }
+    return code;
+}
+
+struct keyed_group *keyed_group_new(struct database *database, keyed_prepare *prepare, keyed_effect *effect)
+{
+    struct keyed_group *group = calloc(1, sizeof *group);
+    if (!group)
+        return NULL;
+    *group = (struct keyed_group){database, commit_group_new(database, group_body), prepare, effect};
+    if (group->commits)
+        return group;
+    free(group);
+    return NULL;
+}
+
+void keyed_group_free(struct keyed_group *group)
+{
+    if (group)
+        commit_group_free(group->commits);
+    free(group);
+}
+
+bool keyed_group_transact(struct keyed_group *group, struct http_request *request, struct http_response *response, void *arg,
+                          const char *doing)
+{
+    struct run run = {.group = group, .arg = arg};
+    return answer(group->database, &run, request, response, doing);
 }
 
 struct look {

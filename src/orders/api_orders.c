@@ -64,19 +64,6 @@ static FIBER_FN bool price(struct orders *orders, struct basket *basket, struct 
     return true;
 }
 
-struct placing {
-    struct basket *basket;
-    bool is_stale; /* a price changed between the function's answer and the order */
-};
-
-static int place(struct transaction *tx, void *arg, struct http_response *answer)
-{
-    struct placing *placing = arg;
-    int code = basket_place(tx, placing->basket, answer);
-    placing->is_stale = code == -ESTALE;
-    return placing->is_stale ? -EAGAIN : code;
-}
-
 /* False after a 503. What was taken before has its answer, however busy it is. Only where buyers are told in this process is it known how long
  * all the work waits; in a cluster no process knows. */
 static FIBER_FN bool admit(struct orders *orders, struct http_request *request, struct http_response *response,
@@ -100,11 +87,11 @@ FIBER_FN void orders_create(void *context, struct http_request *request, struct 
         return;
     if (!basket_read(request, response, &basket))
         return;
-    struct placing placing = {.basket = &basket};
-    for (unsigned i = 0; i < PRICINGS_MAX && (i == 0 || placing.is_stale); i++) {
+    for (unsigned i = 0; i < PRICINGS_MAX && (i == 0 || basket.is_stale); i++) {
+        basket.is_stale = false;
         if (pricing_is_on() && !price(orders, &basket, response))
             return;
-        if (keyed_transact(orders->database, request, response, place, &placing, "placing an order") && order)
+        if (keyed_group_transact(orders->placing, request, response, &basket, "placing an order") && order)
             admission_placed(order, basket.order_id);
     }
 }

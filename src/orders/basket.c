@@ -103,9 +103,9 @@ bool basket_read(struct http_request *request, struct http_response *response, s
 /* ---- placing ---- */
 
 /* The first `count` of `taken`. */
-static int give_back(struct transaction *tx, struct line *const *taken, unsigned count)
+static int give_back(struct transaction *tx, const struct basket *basket, struct line *const *taken, unsigned count)
 {
-    int code = 0;
+    int code = basket->has_company && count ? -ESTALE : 0;
     for (unsigned i = 0; i < count && code == 0; i++)
         code = orders_store_stock_give(tx, taken[i]->sku, taken[i]->quantity);
     return code;
@@ -143,24 +143,49 @@ static int refuse_lines(struct transaction *tx, const struct basket *basket, str
     return 0;
 }
 
+struct asking {
+    const struct line *line;
+    struct rows *rows;
+};
+
+static int compare_askings(const void *a, const void *b)
+{
+    return strcmp(((const struct asking *)a)->line->sku, ((const struct asking *)b)->line->sku);
+}
+
+void baskets_ask(struct transaction *tx, void *const *baskets, unsigned count)
+{
+    struct arena *arena = transaction_arena(tx);
+    unsigned lines = 0, at = 0;
+    for (unsigned i = 0; i < count; i++)
+        lines += ((const struct basket *)baskets[i])->count;
+    struct asking *askings = arena_alloc(arena, sizeof *askings * (lines + 1));
+    for (unsigned i = 0; i < count; i++) {
+        struct basket *basket = baskets[i];
+        basket->has_company = count > 1;
+        basket->asked = arena_alloc(arena, sizeof *basket->asked * basket->count);
+        for (unsigned k = 0; k < basket->count; k++)
+            askings[at++] = (struct asking){basket->sorted[k], &basket->asked[k]};
+    }
+    qsort(askings, lines, sizeof *askings, compare_askings);
+    for (unsigned i = 0; i < lines; i++)
+        orders_store_stock_ask(tx, askings[i].line, askings[i].rows);
+}
+
 /* 1 when all is taken; 0 after a refusal, with nothing taken. */
 static int take_stock(struct transaction *tx, const struct basket *basket, struct http_response *answer)
 {
-    struct arena *arena = transaction_arena(tx);
-    struct rows *rows = arena_alloc(arena, sizeof *rows * basket->count);
-    struct line **taken = arena_alloc(arena, sizeof *taken * basket->count);
+    struct line **taken = arena_alloc(transaction_arena(tx), sizeof *taken * basket->count);
     unsigned count = 0;
-    for (unsigned i = 0; i < basket->count; i++)
-        orders_store_stock_ask(tx, basket->sorted[i], &rows[i]);
     int code = sql_settle(tx);
     if (code < 0)
         return code;
     for (unsigned i = 0; i < basket->count; i++)
-        if (orders_store_stock_taken(&rows[i], basket->sorted[i]))
+        if (orders_store_stock_taken(&basket->asked[i], basket->sorted[i]))
             taken[count++] = basket->sorted[i];
     if (count == basket->count)
         return 1;
-    code = give_back(tx, taken, count);
+    code = give_back(tx, basket, taken, count);
     return code < 0 ? code : refuse_lines(tx, basket, answer);
 }
 
@@ -212,17 +237,18 @@ int basket_place(struct transaction *tx, void *arg, struct http_response *answer
     int code = take_stock(tx, basket, answer);
     if (code <= 0)
         return code;
-    if (prices_changed(basket))
+    basket->is_stale = prices_changed(basket);
+    if (basket->is_stale)
         return -ESTALE;
     if (!sum_up(basket, answer, &order.total_minor))
-        return give_back(tx, basket->sorted, basket->count);
+        return give_back(tx, basket, basket->sorted, basket->count);
     order.currency = basket->lines[0].currency;
     order.items = print_lines(arena, basket);
     code = order_begin(tx, &order, &basket->cause);
     if (code < 0)
         return code;
     memcpy(basket->order_id, order.id, sizeof basket->order_id);
-    respond_bytes(answer, 201, "application/json", print_order(arena, &order));
-    http_header_set(arena, &answer->headers, "Location", arena_printf(arena, "/api/v1/orders/%s", order.id));
+    respond_bytes(answer, 201, "application/json", print_order(answer->arena, &order));
+    http_header_set(answer->arena, &answer->headers, "Location", arena_printf(answer->arena, "/api/v1/orders/%s", order.id));
     return 0;
 }

@@ -21,14 +21,19 @@ struct basket {
     bool is_priced;
     int64_t priced_total_minor;
     const int64_t *priced_unit_minor;
+    struct rows *asked;       /* for each sorted line: what it was sold for, or nothing */
+    bool has_company;         /* others are placed in the same transaction */
+    bool is_stale;            /* prices were not those that the function saw */
     char order_id[UUID_SIZE]; /* when it is placed */
 };
 
 /* From the request's body; false after an answer that names every bad field. Does not wait. */
 bool basket_read(struct http_request *request, struct http_response *response, struct basket *ret_basket);
 
-/* A keyed_effect (messaging/keyed.h) on a struct basket: takes the stock and makes the order, or refuses and takes nothing. -ESTALE when
- * prices are not those that the function saw. */
+/* A keyed_prepare (messaging/keyed.h) on baskets: asks for their stock, in the order of the skus. */
+void baskets_ask(struct transaction *tx, void *const *baskets, unsigned count);
+/* A keyed_effect on one that has asked: makes the order, or refuses and gives back what it took. -ESTALE where it is stale, or where others of the
+ * transaction may have been refused for what it would give back: it has to be placed alone. */
 int basket_place(struct transaction *tx, void *basket, struct http_response *answer);
 
 #endif

@@ -3,6 +3,8 @@
 #include "orders/service.h"
 
 #include "base/settings.h"
+#include "messaging/keyed.h"
+#include "orders/basket.h"
 #include "orders/demo.h"
 #include "orders/orders.h"
 #include "orders/workers.h"
@@ -32,6 +34,7 @@ static FIBER_FN void stop(void *context)
     struct orders *orders = context;
     if (orders->expiry)
         expiry_stop(orders->expiry);
+    keyed_group_free(orders->placing);
     free(orders);
 }
 
@@ -54,7 +57,8 @@ static FIBER_FN int start(struct service_engines *engines, void **ret_context, s
         return err_set(err, -ENOMEM, "out of memory");
     orders->database = engines->database;
     orders->refused = counter_get("purser_orders_refused_total", NULL, "Orders refused because the work of earlier ones waits");
-    int code = begin(orders, engines, err);
+    orders->placing = keyed_group_new(engines->database, baskets_ask, basket_place);
+    int code = orders->placing ? begin(orders, engines, err) : err_set(err, -ENOMEM, "out of memory");
     if (code < 0) {
         stop(orders);
         return code;

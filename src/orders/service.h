@@ -11,6 +11,7 @@ struct orders {
     struct database *database;
     struct counter *refused; /* orders, since others wait */
     struct expiry *expiry;
+    struct keyed_group *placing; /* orders */
 };
 
 /* api_products.c */

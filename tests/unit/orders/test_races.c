@@ -216,6 +216,47 @@ static void one_key_makes_one_order(void)
     forget(askers, RACERS);
 }
 
+/* Those who cannot have all of their lines hold none of them against who wants one, wherever he stands among them. */
+static void what_is_refused_is_kept_from_nobody(void)
+{
+    for (unsigned place = 0; place < RACERS; place += 5) {
+        struct asker askers[RACERS];
+        const char *wanted = new_product(1), *missing = new_product(0);
+        for (unsigned i = 0; i < RACERS; i++) {
+            const char *also = i == place ? "" : arena_printf(fiber_arena(), ",{\"sku\":\"%s\",\"quantity\":1}", missing);
+            askers[i] = (struct asker){
+                .target = "/api/v1/orders",
+                .key = arena_printf(fiber_arena(), "%u-%s", i, wanted),
+                .body = arena_printf(fiber_arena(), "{\"items\":[{\"sku\":\"%s\",\"quantity\":1}%s],\"payment_method\":\"pm_card_visa\"}",
+                                     wanted, also)};
+        }
+        assert_int_equal(ask_all(askers, RACERS, 409), RACERS - 1);
+        assert_int_equal(askers[place].status, 201);
+        assert_int_equal(stock_of(wanted), 0);
+        forget(askers, RACERS);
+    }
+}
+
+/* Each of four keys comes four times, beside what is refused outright: each has the answer of its own key. */
+static void repeats_among_others_have_their_own_answers(void)
+{
+    struct asker askers[RACERS];
+    const char *sku = new_product(100), *none = new_product(0);
+    for (unsigned i = 0; i < RACERS; i++)
+        askers[i] = (struct asker){
+            .target = "/api/v1/orders",
+            .key = arena_printf(fiber_arena(), "%u-%s", i % 4, sku),
+            .body = arena_printf(fiber_arena(), "{\"items\":[{\"sku\":\"%s\",\"quantity\":%u}],\"payment_method\":\"pm_card_visa\"}",
+                                 i % 4 ? sku : none, i % 4 + 1)};
+    assert_int_equal(ask_all(askers, RACERS, 201), 12);
+    for (unsigned i = 4; i < RACERS; i++) {
+        assert_int_equal(askers[i].status, i % 4 ? 201 : 409);
+        assert_string_equal(askers[i].text, askers[i % 4].text);
+    }
+    assert_int_equal(stock_of(sku), 100 - 2 - 3 - 4);
+    forget(askers, RACERS);
+}
+
 static void an_order_is_cancelled_once(void)
 {
     struct asker askers[RACERS];
@@ -353,6 +394,8 @@ static void all(void)
     router = router_new(orders_service.routes, context);
     the_last_items_go_to_as_many_as_there_are();
     one_key_makes_one_order();
+    what_is_refused_is_kept_from_nobody();
+    repeats_among_others_have_their_own_answers();
     an_order_is_cancelled_once();
     cancelling_against_being_paid();
     expiry_against_being_paid();
