@@ -154,6 +154,8 @@ FIBER_FN int commit_group_run(struct commit_group *group, void *item)
     struct member member = {.item = item, .fiber = fiber_self(), .code = -ENOMEM};
     if (!share)
         return -ENOMEM;
+    if (share->writing && !database_is_up(share->group->database))
+        return -EAGAIN; /* what is being written may wait long to learn its outcome */
     *share->last = &member;
     share->last = &member.next;
     if (!share->writing && start_writing(share) < 0)
