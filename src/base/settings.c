@@ -20,6 +20,7 @@ const struct settings_row settings_rows[] = {SETTINGS_TABLE(ROW)};
 
 static _Atomic(const struct settings_value *) values[SETTINGS_COUNT];
 static unsigned char slots[SLOTS]; /* row + 1, or 0 */
+int (*settings_checks[SETTINGS_COUNT])(const char *text, struct err *err);
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static char **flags; /* as given to settings_load: they win again at every reload */
 
@@ -113,6 +114,11 @@ int settings_load(char **arguments, struct err *err)
 int settings_reload(struct err *err)
 {
     return load(true, err);
+}
+
+void settings_check_by(const char *name, int (*check)(const char *text, struct err *err))
+{
+    settings_checks[settings_find(name)] = check;
 }
 
 int settings_set(const char *name, const char *value, struct err *err)

@@ -18,6 +18,9 @@ int settings_load(char **arguments, struct err *err);
  * while running keep their value with a warning. */
 int settings_reload(struct err *err);
 
+/* From now on a text of this setting has to pass `check` too, which says what is wrong with it: its owner knows what no type does. */
+void settings_check_by(const char *name, int (*check)(const char *text, struct err *err));
+
 /* The names are those of the table without PURSER_, lower case: settings_text("database_url"). An unknown name or another
  * type is a bug and aborts. Values stay valid for ever (a reload keeps the old strings alive). Any thread. */
 const char *settings_text(const char *name); /* never NULL; "" if none */

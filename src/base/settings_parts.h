@@ -37,6 +37,7 @@ int settings_find(const char *name);
 /* PURSER_ and the name in capitals. */
 void settings_variable(const struct settings_row *row, char ret_name[SETTINGS_NAME_SIZE]);
 /* Reads and checks; the value's text is borrowed. 0, or -EINVAL with a line that says what it should be. */
+extern int (*settings_checks[])(const char *text, struct err *err); /* of the rows, or NULL */
 int settings_parse(int row, const char *text, struct settings_value *ret_value, struct err *err);
 
 /* ---- the sources ---- */

@@ -142,12 +142,14 @@ test('SIGHUP takes new origins and limits and drops no socket; a bad file is ref
     assert.equal(await allowed('https://one.example'), false);
     const answer = await shop.request('GET', '/api/v1/products', { from: next_address() });
     assert.match(answer.headers['ratelimit-policy'], /q=7;w=10/);
-    fs.writeFileSync(file, 'PURSER_CORS_ORIGINS=https://three.example\nPURSER_RATE_LIMIT_IP=nonsense\n');
-    const before = shop.process.lines.length;
-    shop.process.child.kill('SIGHUP');
-    await until('the refusal is in the log', () => shop.process.lines.slice(before).some((l) => /rate_limit_ip/i.test(l)));
-    assert.equal(await allowed('https://three.example'), false);
-    assert.equal(await allowed('https://two.example'), true);
+    for (const bad of ['PURSER_RATE_LIMIT_IP=nonsense', 'PURSER_TRUSTED_PROXIES=10.0.0.0/33']) {
+        fs.writeFileSync(file, `PURSER_CORS_ORIGINS=https://three.example\n${bad}\n`);
+        const before = shop.process.lines.length;
+        shop.process.child.kill('SIGHUP');
+        await until('the refusal is in the log', () => shop.process.lines.slice(before).some((l) => l.includes('settings refused') && l.includes(bad.split('=')[0])));
+        assert.equal(await allowed('https://three.example'), false);
+        assert.equal(await allowed('https://two.example'), true);
+    }
     assert.equal(socket.closed, null);
     await socket.close();
     await shop.stop();
