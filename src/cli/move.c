@@ -115,7 +115,9 @@ static int check_empty(struct transaction *tx, void *arg)
 static int copy_service(struct transaction *tx, void *arg)
 {
     struct move *move = arg;
-    int code = 0;
+    /* Between two statements a large file may be sorted. */
+    int code = sql_run(tx, "SET LOCAL idle_in_transaction_session_timeout = 0", "");
+    code = code < 0 ? code : 0;
     move->messages = 0;
     for (unsigned i = 0; i < move->table_count && code == 0; i++)
         code = move_table_hold(tx, &move->tables[i]);
