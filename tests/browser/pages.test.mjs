@@ -1,15 +1,13 @@
 // Every page, light and dark, at the desk and on the phone: nothing serious for axe, nothing wider than the window, nothing
-// that jumps, and a picture in build/screenshots. And how the files are served.
+// that jumps, and a picture in build/screenshots.
 
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
 import { after, before, test } from 'node:test';
-import { assert_accessible, assert_fits, DESKTOP, launch, missing, PHONE, screenshot, web_folder } from '../support/browser.mjs';
+import { assert_accessible, assert_fits, DESKTOP, launch, missing, PHONE, screenshot } from '../support/browser.mjs';
 import { admin, product, register } from '../support/shop.mjs';
 import { leave, sign_in, visitor, web_system } from '../support/web-shop.mjs';
 
 const options = { skip: missing };
-const MOST_SCRIPT_BYTES = 250_000;
 const LARGEST_SHIFT = 0.1;
 const SHELVES = [
     ['Stoneware mug', 'Holds 350 ml of something warm.', 1450, 120], ['Brass desk lamp', 'A warm pool of light for late ledgers.', 8900, 4],
@@ -139,90 +137,4 @@ test('the reference is rendered here, with nothing from elsewhere, and can be re
         await screenshot(one.page, `docs-${device}-light`);
         await leave(one);
     }
-});
-
-/** Presses a key until what has the focus is called so. */
-async function go_to(page, name, key = 'Tab') {
-    for (let presses = 0; presses < 100; presses += 1) {
-        await page.keyboard.press(key);
-        const focused = await page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? '');
-        if (name.test(focused)) return;
-    }
-    assert.fail(`${key} does not lead to ${name}`);
-}
-
-/** After a move within the page: the focus is where the new page begins. */
-async function arrived(page, heading) {
-    await page.getByRole('heading', { name: heading }).first().waitFor();
-    await page.waitForFunction(() => document.activeElement?.id === 'content');
-}
-
-test('everything by keyboard: form, skip link, menu, an order', options, async () => {
-    const one = await visitor(browser, shop);
-    const { page } = one;
-    await page.goto('/sign-in');
-    await page.getByLabel(/^Email/).waitFor();
-    await page.keyboard.type(boss.email);
-    await page.keyboard.press('Tab');
-    await page.keyboard.type(boss.password);
-    await page.keyboard.press('Enter');
-    await page.getByRole('heading', { name: 'The shop' }).waitFor();
-    await page.reload();
-    await page.getByRole('heading', { name: 'The shop' }).waitFor();
-    await page.keyboard.press('Tab');
-    assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Skip to the content');
-    await page.getByRole('button', { name: /Account of/ }).focus();
-    await page.keyboard.press('Enter');
-    await page.getByRole('menuitem', { name: 'Account' }).waitFor();
-    await page.keyboard.press('Escape');
-    await page.getByRole('menuitem', { name: 'Account' }).waitFor({ state: 'hidden' });
-    await page.getByRole('button', { name: /^Add Stoneware mug/ }).first().waitFor();
-    await go_to(page, /^Add Stoneware mug/);
-    await page.keyboard.press('Enter');
-    await page.getByRole('link', { name: /^Basket, 1 item/ }).waitFor();
-    await go_to(page, /^Basket, 1 item/, 'Shift+Tab');
-    await page.keyboard.press('Enter');
-    await arrived(page, 'Basket');
-    await go_to(page, /^Go to checkout/);
-    await page.keyboard.press('Enter');
-    await arrived(page, 'Checkout');
-    await go_to(page, /^Pay /);
-    await page.keyboard.press('Enter');
-    await page.getByText('Order status: Paid').waitFor({ state: 'attached' });
-    await leave(one);
-});
-
-test('little is fetched before the sign-in page, all of it from here', options, async (t) => {
-    if (shop.outside) return t.skip('the size is that of this build');
-    const one = await visitor(browser, shop);
-    await one.page.goto('/sign-in');
-    await one.page.getByLabel(/^Email/).waitFor();
-    const fetched = await one.page.evaluate(() => performance.getEntriesByType('resource')
-        .map((entry) => [new URL(entry.name).pathname, entry.encodedBodySize]).filter(([name]) => name.endsWith('.js')));
-    const gzipped = (name) => [`${web_folder}${name}.gz`, `${web_folder}${name}`].find((file) => fs.existsSync(file));
-    const brotli = fetched.reduce((sum, [, bytes]) => sum + bytes, 0);
-    const gzip = fetched.reduce((sum, [name]) => sum + fs.statSync(gzipped(name)).size, 0);
-    t.diagnostic(`${brotli} bytes of JavaScript in brotli, ${gzip} in gzip`);
-    assert.ok(brotli > 50_000 && brotli < MOST_SCRIPT_BYTES, `${brotli} bytes in brotli`);
-    assert.ok(gzip > brotli && gzip < MOST_SCRIPT_BYTES, `${gzip} bytes in gzip`);
-    await leave(one);
-});
-
-test('files are compressed, cached by their names, asked again by their tags', options, async (t) => {
-    if (shop.outside) return t.skip('another server serves the files there');
-    const get = (path, headers = {}) => fetch(shop.base + path, { headers });
-    const page = await get('/orders/some/deep/link', { accept: 'text/html' });
-    assert.equal(page.status, 200);
-    assert.equal(page.headers.get('cache-control'), 'no-cache');
-    assert.match(page.headers.get('content-security-policy'), /script-src 'self';/);
-    const [script] = /\/assets\/shell\/[\w-]+\.js(?=")/.exec((await page.text()).split('type="module"')[1]);
-    const hashed = await get(script, { 'accept-encoding': 'br' });
-    assert.equal(hashed.headers.get('content-encoding'), 'br');
-    assert.match(hashed.headers.get('cache-control'), /immutable/);
-    const again = await get(script, { 'accept-encoding': 'br', 'if-none-match': hashed.headers.get('etag') });
-    assert.equal(again.status, 304);
-    const manifest = await get('/manifest.json');
-    assert.equal(manifest.headers.get('cache-control'), 'no-cache');
-    assert.equal((await fetch(`${shop.base}/manifest.json`, { method: 'HEAD' })).headers.get('content-length'), manifest.headers.get('content-length'));
-    assert.equal((await get('/assets/shell/missing.js')).status, 404);
 });

@@ -26,8 +26,8 @@ export function launch() {
 }
 
 /** One person's browser: a context of its own whose pages complain about errors and requests to anywhere else. */
-export async function open_browser(browser, base, { viewport = DESKTOP, scheme = 'light', locale = 'en-GB', expected = [] } = {}) {
-    const context = await browser.newContext({ baseURL: base, viewport, colorScheme: scheme, locale, reducedMotion: 'reduce' });
+export async function open_browser(browser, base, { viewport = DESKTOP, scheme = 'light', locale = 'en-GB', expected = [], state } = {}) {
+    const context = await browser.newContext({ baseURL: base, viewport, colorScheme: scheme, locale, reducedMotion: 'reduce', storageState: state });
     context.setDefaultTimeout(60_000);
     const complaints = [];
     context.on('request', (request) => {
@@ -42,12 +42,11 @@ export async function open_browser(browser, base, { viewport = DESKTOP, scheme =
     return { context, complaints, page: await context.newPage() };
 }
 
-/** Nothing that axe calls serious or critical, by WCAG 2.2 AA. */
-export async function assert_accessible(page, where) {
+/** Nothing that axe calls serious or critical, by WCAG 2.2 AA or by the rules named. */
+export async function assert_accessible(page, where, rules) {
     if (!await page.evaluate(() => 'axe' in globalThis)) await page.evaluate(axe_source);
-    const found = await page.evaluate(() => globalThis.axe.run(document, {
-        runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'], resultTypes: ['violations'],
-    }));
+    const found = await page.evaluate((only) => globalThis.axe.run(document, { runOnly: only, resultTypes: ['violations'] }),
+        rules ?? ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']);
     const serious = found.violations.filter((one) => ['serious', 'critical'].includes(one.impact));
     const lines = serious.map((one) => `${one.id}: ${one.nodes.slice(0, 4).map((node) => `${node.target} (${node.failureSummary?.split('\n')[1]?.trim()})`).join('; ')}`);
     assert.deepEqual(lines, [], `axe at ${where}`);
@@ -61,5 +60,6 @@ export async function assert_fits(page, where) {
 
 export async function screenshot(page, name) {
     fs.mkdirSync(screenshots, { recursive: true });
+    await page.evaluate(() => scrollTo(0, 0));
     await page.screenshot({ path: path.join(screenshots, `${name}.png`), fullPage: true, animations: 'disabled' });
 }

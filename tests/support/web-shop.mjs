@@ -19,6 +19,26 @@ export async function visitor(browser, shop, options) {
     return { ...one, shop };
 }
 
+/** A browser of somebody new who is signed in, as after having registered in an earlier visit. */
+export async function customer(browser, shop, options) {
+    const person = new Person(shop, { email: new_email(), password: PASSWORD });
+    const answer = await person.post('/auth/register', { email: person.email, password: PASSWORD, name: 'Ada Lovelace' },
+        { token: null, headers: { 'X-Session-Mode': 'cookie', Origin: shop.base } });
+    assert.equal(answer.status, 201, answer.text);
+    person.take(answer.body);
+    const one = await visitor(browser, shop, { ...options, state: signed_in(shop.base, answer.headers['set-cookie'][0]) });
+    return { ...one, email: person.email, person };
+}
+
+/** What a browser keeps of a session. */
+function signed_in(base, cookie) {
+    const [, name, value] = /^([^=]+)=([^;]*)/.exec(cookie);
+    return {
+        cookies: [{ name, value, domain: new URL(base).hostname, path: '/api/v1/auth', expires: -1, httpOnly: true, secure: true, sameSite: 'Strict' }],
+        origins: [{ origin: base, localStorage: [{ name: 'purser.signed-in', value: '1' }] }],
+    };
+}
+
 export async function sign_up(one, name = 'Ada Lovelace') {
     const email = new_email();
     await one.page.goto('/register');
@@ -40,9 +60,9 @@ export async function sign_in(one, email, password = PASSWORD, next = '/') {
     one.email = email;
 }
 
-/** The same person by the API, as from another device. */
+/** The same person by the API; who has signed in by the form does so from another device. */
 export function by_api(one) {
-    return new Person(one.shop, { email: one.email, password: PASSWORD }).login();
+    return one.person ?? new Person(one.shop, { email: one.email, password: PASSWORD }).login();
 }
 
 export async function add_to_basket(one, product) {

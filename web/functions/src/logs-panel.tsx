@@ -16,7 +16,7 @@ export function LogsPanel({ name }: { name: string }) {
         return (
           <Stack key={entry.id ?? index} gap={6}>
             <Group gap="xs">
-              <StatusBadge size="md" color={entry.status === 'succeeded' ? 'harbor' : 'red'} label={entry.status} />
+              <StatusBadge size="md" color={entry.status === 'succeeded' ? 'harbor' : 'red'} label={entry.status === 'succeeded' ? 'Succeeded' : 'Failed'} />
               <Text size="sm" c="dimmed">v{entry.version}{entry.trigger ? ` · ${entry.trigger}` : ''}{entry.duration_ms === undefined ? '' : ` · ${formatNumber(entry.duration_ms, 2)} ms`} · <RelativeTime time={entry.at} /></Text>
             </Group>
             {text !== '' && <pre className="mono-block">{text}</pre>}

@@ -26,9 +26,14 @@ function Entry({ step, first }: { step: Step; first: boolean }) {
       <Text fw={step.state === 'ahead' ? 450 : 600} c={step.state === 'ahead' ? 'dimmed' : undefined}>{label}</Text>
       {step.at !== null && <Text size="sm" c="dimmed">{formatDateTime(step.at)}{step.state === 'now' && ' · waiting for the bank'}</Text>}
       {step.status === 'payment_failed' && <Text size="sm">{failureText(step.reason)}</Text>}
-      {step.status === 'cancelled' && step.reason !== null && <Text size="sm" c="dimmed">{step.reason.replace(/_/g, ' ')}</Text>}
+      {step.status === 'cancelled' && step.reason !== null && <Text size="sm" c="dimmed">{sentence(step.reason)}</Text>}
     </li>
   );
+}
+
+function sentence(reason: string): string {
+  const words = reason.replace(/_/g, ' ');
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 function Mark({ state }: { state: Step['state'] }) {
