@@ -9,6 +9,8 @@ const scripts = new URL('../../scripts/', import.meta.url).pathname;
 /** `scripts/engines` with these words: `kill kafka`. */
 export const engines = (...args) => run(`${scripts}engines`, args, { maxBuffer: 1 << 24 });
 /** `scripts/cluster` with these words: `up orders-1`. */
-export const cluster = (...args) => run(`${scripts}cluster`, args, { maxBuffer: 1 << 24 });
+export const cluster = (...args) => cluster_with({}, ...args);
+/** The same with these settings for the processes that it starts. */
+export const cluster_with = (settings, ...args) => run(`${scripts}cluster`, args, { env: { ...process.env, ...settings }, maxBuffer: 1 << 24 });
 /** The admin addresses of all processes: name → URL. */
 export const admins = () => Object.fromEntries(process.env.PURSER_ADMINS.split(',').map((pair) => pair.split('=')));

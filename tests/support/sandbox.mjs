@@ -41,6 +41,9 @@ async function charges_at(base) {
     return rows;
 }
 
+/** Every charge that the provider of a system that runs already holds. */
+export const charges_outside = () => charges_at(process.env.PURSER_SANDBOX_URL);
+
 /** The provider of a system that runs already, with the charges from now on. */
 export async function sandbox_outside() {
     const base = process.env.PURSER_SANDBOX_URL;
