@@ -99,7 +99,7 @@ bool request_take(struct connection *connection, struct text *rest);
 extern const struct tcp_events connection_events;
 /* Answers that what came is no request that can be served, and ends the connection in order. */
 void connection_refuse(struct connection *connection, int status, const char *why);
-/* What the connection waits for now, and by when; `moved`: it has come further. */
+/* Sets what the connection waits for, and by when; `moved`: bytes were taken or written, so its time begins anew. */
 void connection_settle(struct connection *connection, bool moved);
 /* Whether anything of a client's request or our answer is under way, for the listener's count. */
 void connection_count_busy(struct connection *connection);

@@ -117,7 +117,7 @@ static void silence(void *arg)
 static void test_silence(void **state)
 {
     if (strncmp(direct_url, "postgres:", 9) != 0)
-        skip();
+        skip(); /* the unit stage has no engine; the ports stage runs this on a real one */
     case_run(silence, NULL);
 }
 
@@ -143,7 +143,7 @@ static void leavers(void *arg)
 static void test_leavers(void **state)
 {
     if (strncmp(direct_url, "postgres:", 9) != 0)
-        skip();
+        skip(); /* the unit stage has no engine; the ports stage runs this on a real one */
     case_run(leavers, NULL);
 }
 
@@ -183,7 +183,7 @@ static void locks(void *arg)
 static void test_locks(void **state)
 {
     if (strncmp(direct_url, "postgres:", 9) != 0)
-        skip();
+        skip(); /* the unit stage has no engine; the ports stage runs this on a real one */
     case_run(locks, NULL);
 }
 
@@ -222,7 +222,7 @@ static void test_standstill(void **state)
     int pipes[2];
     char byte;
     if (strncmp(direct_url, "postgres:", 9) != 0)
-        skip();
+        skip(); /* the unit stage has no engine; the ports stage runs this on a real one */
     assert_int_equal(pipe(pipes), 0);
     holder = fork();
     assert_true(holder >= 0);
