@@ -182,6 +182,7 @@ static void decorate_refusal(void *context, const struct http_request *request, 
     (void)context;
     limits_peek(real_address(request), &verdict);
     limits_decorate(&verdict, response);
+    web_app_refuse(request, response);
     dress(request, response, -1);
 }
 

@@ -56,13 +56,12 @@ static const struct file *find(const struct static_files *files, struct text pat
     return NULL;
 }
 
-/* Whether a browser asks for a page of the app by its address. */
+/* Whether a browser asks for a page of the app by its address: any but those that mean something else (as in deploy/nginx). */
 static bool asks_for_page(const struct http_request *request)
 {
-    if (text_starts(request->path, text_of("/api/")))
-        return false;
-    for (size_t i = request->path.size; i > 0 && request->path.at[i - 1] != '/'; i--)
-        if (request->path.at[i - 1] == '.')
+    static const char *const others[] = {"/api/", "/assets/", "/health/", "/.well-known/", "/openapi.json"};
+    for (unsigned i = 0; i < sizeof others / sizeof *others; i++)
+        if (text_starts(request->path, text_of(others[i])))
             return false;
     struct text rest = http_header(&request->headers, "Accept"), part;
     while (text_split(&rest, ',', &part))
@@ -133,27 +132,42 @@ static void answer_is_out(void *files)
     static_files_unref(files);
 }
 
-bool static_files_answer(struct static_files *files, const struct http_request *request, struct http_response *response)
+/* The file in one of its forms, under a status; 304 is all that is said of it. */
+static void send_file(struct static_files *files, const struct file *file, enum form form, int status, struct http_response *response)
 {
-    if (!files || (request->method != HTTP_GET && request->method != HTTP_HEAD))
-        return false;
-    const struct file *file = choose_file(files, request);
-    if (!file)
-        return false;
-    enum form form = choose_form(file, request);
-    const char *etag = file->etags[form];
     arena_defer(response->arena, answer_is_out, static_files_ref(files));
-    if (is_unchanged(request, etag)) {
-        respond_empty(response, 304);
+    if (status == 304) {
+        respond_empty(response, status);
     } else {
-        respond_bytes(response, 200, file->content_type, file->bodies[form]);
+        respond_bytes(response, status, file->content_type, file->bodies[form]);
         if (codings[form])
             http_header_set(response->arena, &response->headers, "Content-Encoding", codings[form]);
     }
-    http_header_set(response->arena, &response->headers, "ETag", etag);
     http_header_set(response->arena, &response->headers, "Vary", "Accept-Encoding");
-    http_header_set(response->arena, &response->headers, "Cache-Control", file->hashed ? CACHE_FOR_EVER : CACHE_ASK_AGAIN);
     if (file->page)
         http_header_set(response->arena, &response->headers, "Content-Security-Policy", PAGE_POLICY);
+}
+
+static bool is_read(const struct http_request *request)
+{
+    return request->method == HTTP_GET || request->method == HTTP_HEAD;
+}
+
+bool static_files_answer(struct static_files *files, const struct http_request *request, struct http_response *response)
+{
+    const struct file *file = files && is_read(request) ? choose_file(files, request) : NULL;
+    if (!file)
+        return false;
+    enum form form = choose_form(file, request);
+    send_file(files, file, form, is_unchanged(request, file->etags[form]) ? 304 : 200, response);
+    http_header_set(response->arena, &response->headers, "ETag", file->etags[form]);
+    http_header_set(response->arena, &response->headers, "Cache-Control", file->hashed ? CACHE_FOR_EVER : CACHE_ASK_AGAIN);
     return true;
+}
+
+void static_files_refuse(struct static_files *files, const struct http_request *request, struct http_response *response)
+{
+    const struct file *page = files && is_read(request) && asks_for_page(request) ? find(files, text_of("/index.html")) : NULL;
+    if (page)
+        send_file(files, page, choose_form(page, request), response->status, response);
 }

@@ -22,10 +22,13 @@ void static_files_unref(struct static_files *files);
 
 /*
  * Answers a GET or HEAD for a file of the app, and with index.html a page that a person asks for by its address
- * (Accept has text/html, the last segment no dot, the path is not under /api/). Returns false, with the response
+ * (Accept has text/html, and the path is none of the gateway's own). Returns false, with the response
  * untouched, for all else. `files` may be NULL: then always false. Does not wait. The answer holds a reference until its
  * arena goes.
  */
 bool static_files_answer(struct static_files *files, const struct http_request *request, struct http_response *response);
+/* The response is a refusal. Where a person asked for a page, index.html takes the place of its body: the app finds words for it. Else, and
+ * with `files` NULL, it stays as it is. As above in all else. */
+void static_files_refuse(struct static_files *files, const struct http_request *request, struct http_response *response);
 
 #endif

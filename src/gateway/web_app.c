@@ -84,6 +84,13 @@ bool web_app_answer(const struct http_request *request, struct http_response *re
     return answered;
 }
 
+void web_app_refuse(const struct http_request *request, struct http_response *response)
+{
+    struct static_files *files = take();
+    static_files_refuse(files, request, response);
+    static_files_unref(files);
+}
+
 static void load_again(void *unused)
 {
     (void)unused;

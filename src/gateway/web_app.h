@@ -14,6 +14,8 @@
 int web_app_start(struct err *err);
 /* As static_files_answer. Any worker. */
 bool web_app_answer(const struct http_request *request, struct http_response *response);
+/* As static_files_refuse. Any worker. */
+void web_app_refuse(const struct http_request *request, struct http_response *response);
 /* On worker 0: reads the folder again, on a thread of its own, and says in the log what came of it. */
 void web_app_reload(void);
 

@@ -124,7 +124,7 @@ static bool parse_absolute(struct http_head *head)
     return is_authority((struct text){rest.at + scheme, end - scheme});
 }
 
-/* Origin form, absolute form, or * for OPTIONS. */
+/* Origin form, absolute form, or * for OPTIONS. What the path and the query are made of is looked at last of all: see there. */
 static bool parse_target(struct http_head *head)
 {
     struct text target = head->target;
@@ -133,11 +133,10 @@ static bool parse_target(struct http_head *head)
         head->query = (struct text){"", 0};
         return head->method == HTTP_OPTIONS;
     }
-    if (target.size && target.at[0] == '/')
-        split_query(target, head);
-    else if (!parse_absolute(head))
-        return false;
-    return is_path(head->path, false) && is_path(head->query, true);
+    if (!target.size || target.at[0] != '/')
+        return parse_absolute(head);
+    split_query(target, head);
+    return true;
 }
 
 /* 0, 400 or 505. */
@@ -379,7 +378,9 @@ int http_request_parse(struct text bytes, struct http_head *ret_head, const char
     if (framing.expects && !text_equal_nocase(framing.expect, text_of("100-continue")))
         return 417;
     ret_head->expect_continue = framing.expects && ret_head->minor_version;
-    return 0;
+    /* Last, so that whoever refuses it knows all of the head: a person who mistyped an address is shown a page. */
+    *ret_why = "The request target is malformed.";
+    return is_path(ret_head->path, false) && is_path(ret_head->query, true) ? 0 : 400;
 }
 
 int http_response_parse(struct text bytes, bool to_head, struct http_head *ret_head)

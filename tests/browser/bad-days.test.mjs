@@ -135,7 +135,8 @@ test('malformed deep links lead to a page that says so', options, async () => {
     for (const [path, text] of [
         ['/orders/not-an-id', 'There is no such order'], ['/orders/01932f50-02ab-7c11-8a3e-9d1b2c3d4e5f', 'There is no such order'],
         ['/products/no%20such%2Fthing', 'There is no such product'], ['/nowhere/at/all', 'There is no such page'], ['/operations', 'This page is for administrators'],
-        ['/orders?status=%3Cscript%3E', 'No orders yet'],
+        ['/orders?status=%3Cscript%3E', 'No orders yet'], ['/orders/%', 'There is no such order'], ['/products/%E0%A4%A', 'There is no such product'],
+        ['/products/%E0%A4', 'There is no such product'], ['/%', 'There is no such page'],
     ]) {
         await ada.page.goto(path);
         await ada.page.getByText(text).first().waitFor();

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { after, before, test } from 'node:test';
 import { assert_fits, launch, missing, web_folder } from '../support/browser.mjs';
+import { raw } from '../support/client.mjs';
 import { admin, PASSWORD, product, register } from '../support/shop.mjs';
 import { customer, leave, visitor, web_system } from '../support/web-shop.mjs';
 
@@ -140,4 +141,22 @@ test('files are compressed, cached by their names, asked again by their tags', o
     assert.equal(manifest.headers.get('cache-control'), 'no-cache');
     assert.equal((await fetch(`${shop.base}/manifest.json`, { method: 'HEAD' })).headers.get('content-length'), manifest.headers.get('content-length'));
     assert.equal((await get('/assets/shell/missing.js')).status, 404);
+});
+
+test('an address that cannot be read: a person gets the app, which has words for it; a program is told', options, async () => {
+    const ask = async (target, accept) => {
+        const [head, body] = (await raw(shop.base, `GET ${target} HTTP/1.1\r\nHost: x\r\nAccept: ${accept}\r\n\r\n`, { seconds: 60 })).split('\r\n\r\n');
+        return { head, body };
+    };
+    for (const target of ['/orders/%', '/products/%E0%A4%A', '/%zz?x=y']) {
+        const { head, body } = await ask(target, 'text/html,*/*;q=0.8');
+        assert.match(head, /^HTTP\/1\.1 400 /);
+        for (const field of [/^content-type: text\/html/im, /^content-security-policy: .*script-src 'self';/im, /^connection: close/im]) assert.match(head, field);
+        assert.match(body, /<div id="root">/);
+    }
+    for (const [target, accept] of [['/api/v1/orders/%', 'text/html'], ...(shop.outside ? [] : [['/orders/%', 'application/json']])]) {
+        const { head, body } = await ask(target, accept);
+        assert.match(head, /^content-type: application\/problem\+json/im);
+        assert.equal(JSON.parse(body).status, 400);
+    }
 });

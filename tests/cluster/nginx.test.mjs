@@ -3,13 +3,15 @@
 
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
+import fs from 'node:fs';
 import http from 'node:http';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { raw } from '../support/client.mjs';
 import { Nginx } from '../support/nginx.mjs';
 import { free_port, temporary_folder } from '../support/system.mjs';
 
-const ORIGIN = 'https://shop.example', ID = 'id-of-the-client.1';
+const ORIGIN = 'https://shop.example', ID = 'id-of-the-client.1', PAGE = '<!doctype html><title>shop</title>';
 const SECURITY = {
     'content-security-policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     'cross-origin-opener-policy': 'same-origin', 'cross-origin-resource-policy': 'same-origin', 'origin-agent-cluster': '?1',
@@ -54,11 +56,14 @@ before(async () => {
     for (const name of ['one', 'two']) gateways.push(await new Gateway(name, await free_port()).open());
     const servers = (options) => gateways.map(({ port }) => `server 127.0.0.1:${port} ${options};`).join(' ');
     const api = 'include server.conf; location = /test/403 { deny all; } location = /test/500 { return 500; } location = /test/503 { return 503; }';
+    const web = temporary_folder();
+    fs.writeFileSync(path.join(web, 'index.html'), PAGE);
+    for (const coding of ['br', 'gz']) fs.writeFileSync(path.join(web, `index.html.${coding}`), coding);
     nginx = await new Nginx({
         http: `upstream gateways { ${servers('max_fails=0')} } upstream gateways_sticky { hash $sticky consistent; ${servers('max_fails=0')} }
             limit_req_zone $binary_remote_addr zone=few:1m rate=1r/m;`,
         origin: ORIGIN,
-        servers: [`set $purser_web ${temporary_folder()}; include web.conf; ${api}`, `limit_req zone=few; ${api}`, `proxy_read_timeout 1s; ${api}`],
+        servers: [`set $purser_web ${web}; include web.conf; ${api}`, `limit_req zone=few; ${api}`, `proxy_read_timeout 1s; ${api}`],
     }).start();
     [base] = nginx.bases;
 });
@@ -128,6 +133,19 @@ for (const refusal of REFUSALS) {
         check_problem(refusal, await answer_to(nginx.bases[refusal.at ?? 0], refusal.of));
     });
 }
+
+test('an address that cannot be read: a person is shown the web app, and a program is told', async () => {
+    for (const target of ['/orders/%', '/products/%E0%A4%A?x=y', '/%00']) {
+        const { status, headers, text } = await answer_to(base, head(`GET ${target}`, { late: 'Accept: text/html\r\nAccept-Encoding: gzip, br\r\n' }));
+        assert.deepEqual([status, headers['content-type'], text], [400, 'text/html; charset=utf-8', PAGE], target);
+        assert.equal(headers['content-encoding'], undefined);
+        assert.equal(headers.connection, 'close');
+        assert.match(headers['content-security-policy'], /script-src 'self';/);
+    }
+    for (const line of ['GET /api/v1/orders/%', 'POST /orders/%', 'GET /openapi.json%']) {
+        check_problem({ status: 400, type: 'malformed', unread: true }, await answer_to(base, head(line)));
+    }
+});
 
 test('429 is one, too', async () => {
     const from = '127.77.0.1', of = head('GET /api/v1/products');

@@ -112,13 +112,17 @@ static void test_finds_files_and_pages(void **state)
         {"/shell/theme.jsx", NULL, false},
         {"/shell", NULL, false},
         {"/../etc/passwd", NULL, false},
-        {"/shell/lonely.js", NULL, true},
-        {"/shell/theme.js.br", NULL, true},
+        {"/shell/lonely.js", NULL, false},
+        {"/shell/theme.js.br", NULL, false},
         {"/orders/7", NULL, false},
         {"/orders/7", "/index.html", true},
         {"/orders/%zz", "/index.html", true},
+        {"/products/tea.green", "/index.html", true},
+        {"/products/tea.green", NULL, false},
         {"/api/v1/nothing", NULL, true},
-        {"/missing.js", NULL, true},
+        {"/assets/shell/missing.js", NULL, true},
+        {"/openapi.json", NULL, true},
+        {"/.well-known/jwks.json", NULL, true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct http_response response;
@@ -199,6 +203,35 @@ static void test_answers_304_while_it_is_the_same(void **state)
     assert_int_equal(again.status, 200);
 }
 
+/* A person is shown the app instead of what a program is told; the status stays, and nothing is kept by the browser. */
+static void test_refuses_with_a_page(void **state)
+{
+    static const struct {
+        enum http_method method;
+        const char *path, *accept;
+        bool as_page;
+    } cases[] = {
+        {HTTP_GET, "/orders/%", "text/html, */*;q=0.8", true}, {HTTP_HEAD, "/orders/%", "text/html", true},
+        {HTTP_GET, "/orders/%", "application/json", false},    {HTTP_GET, "/api/v1/orders/%", "text/html", false},
+        {HTTP_POST, "/orders/%", "text/html", false},
+    };
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct http_request request = {.arena = fixture->arena, .method = cases[i].method, .path = text_of(cases[i].path)};
+        struct http_response response = {.arena = fixture->arena};
+        http_header_add(fixture->arena, &request.headers, "Accept", cases[i].accept);
+        respond_bytes(&response, 400, "application/problem+json", text_of("{}"));
+        static_files_refuse(fixture->files, &request, &response);
+        assert_int_equal(response.status, 400);
+        assert_true(text_equal(response.body, text_of(cases[i].as_page ? "/index.html" : "{}")));
+        assert_header(&response, "Content-Type", cases[i].as_page ? "text/html; charset=utf-8" : "application/problem+json");
+        assert_header(&response, "ETag", NULL);
+        assert_int_equal(http_header(&response.headers, "Content-Security-Policy").at != NULL, cases[i].as_page);
+        static_files_refuse(NULL, &request, &response);
+        assert_int_equal(response.status, 400);
+    }
+}
+
 static void test_leaves_other_methods_alone(void **state)
 {
     struct http_response response;
@@ -256,6 +289,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_negotiates_the_form, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_caches_hashed_names_for_ever, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_answers_304_while_it_is_the_same, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_refuses_with_a_page, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_leaves_other_methods_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_takes_over_what_open_pages_need, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refuses_what_is_no_app, set_up, tear_down),

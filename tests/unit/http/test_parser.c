@@ -152,6 +152,22 @@ static void test_bad_requests(void **state)
     }
 }
 
+/* A target that cannot be read is refused when all else is known: who asked for it, and how. */
+static void test_bad_targets_leave_the_head(void **state)
+{
+    static const char *const targets[] = {"/orders/%", "/products/%E0%A4%A", "/?q=%zz"};
+    (void)state;
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+        char bytes[128];
+        (void)snprintf(bytes, sizeof bytes, "GET %s HTTP/1.1\r\n" H "Accept: text/html\r\n\r\n", targets[i]);
+        assert_int_equal(parse(bytes, strlen(bytes), strlen(bytes)), 400);
+        assert_int_equal(head.method, HTTP_GET);
+        assert_true(text_starts(text_of(targets[i]), head.path));
+        assert_int_equal(head.count, 2);
+        assert_true(text_equal(head.headers[1].value, text_of("text/html")));
+    }
+}
+
 /* A head with `line` bytes of target and `count` fields of `size` bytes. */
 static int parse_large(size_t line, unsigned count, size_t size)
 {
@@ -307,8 +323,9 @@ static void test_endless_overhead(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good_requests), cmocka_unit_test(test_bad_requests), cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_responses),     cmocka_unit_test(test_chunked),      cmocka_unit_test(test_endless_overhead),
+        cmocka_unit_test(test_good_requests),    cmocka_unit_test(test_bad_requests), cmocka_unit_test(test_bad_targets_leave_the_head),
+        cmocka_unit_test(test_limits),           cmocka_unit_test(test_responses),    cmocka_unit_test(test_chunked),
+        cmocka_unit_test(test_endless_overhead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
