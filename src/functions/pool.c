@@ -137,52 +137,55 @@ static int64_t wait_max_ms(void)
     return left < pool_limits.wait_max_ms ? left : pool_limits.wait_max_ms;
 }
 
-/* Waits in the line. 0: waiter->granted or ->token or ->gone or ->refused is set. Else negative, and the waiter is out of the line with nothing. */
-static FIBER_FN int stand(struct pool_entry *entry, struct waiter *waiter, int64_t until_mono_ms)
+/* fiber_wait with a deadline of its own, which is a millisecond away at least. */
+static FIBER_FN int wait_until(int64_t until_mono_ms)
 {
     int64_t now = clock_mono_ms();
     int64_t before = fiber_set_deadline(until_mono_ms < now + 1 ? now + 1 : until_mono_ms);
     int error = fiber_wait();
     fiber_set_deadline(before);
+    return error;
+}
+
+/* Out of the line with a token, if there may be one more process and nobody has woken the waiter meanwhile. */
+static bool leave_with_token(struct pool_entry *entry, struct waiter *waiter, struct pooled **ret_evicted)
+{
+    pthread_mutex_lock(&pool_lock);
+    bool token = !waiter->awoken && take_token(entry, ret_evicted);
+    if (token) {
+        pool_line_remove(entry, waiter);
+        waiter->token = true;
+    }
+    pthread_mutex_unlock(&pool_lock);
+    return token;
+}
+
+/* Out of the line with nothing. False: a wake is on its way, with what it gives. */
+static bool leave(struct pool_entry *entry, struct waiter *waiter)
+{
     pthread_mutex_lock(&pool_lock);
     bool awoken = waiter->awoken;
     if (!awoken)
         pool_line_remove(entry, waiter);
     pthread_mutex_unlock(&pool_lock);
-    if (!awoken)
-        return error ? error : -ETIMEDOUT;
-    if (error) /* granted at the same time: the wake is still on its way, and is ours */
-        fiber_wait_uninterrupted();
-    return 0;
+    return !awoken;
 }
 
-/* In the line twice: a short while in the hope of a warm process, then, where one more may be started, with a token, or else to the end. */
+/* Keeps its place in the line all the time: whoever's patience is over goes where one more process may be started, and stays where it stands
+ * otherwise. 0: waiter->granted or ->token or ->gone or ->refused is set. Else negative, and the waiter is out of the line with nothing. */
 static FIBER_FN int wait_in_line(struct pool_entry *entry, struct waiter *waiter, struct pooled **ret_evicted)
 {
-    int64_t now = clock_mono_ms(), until = waiter->until_mono_ms;
-    int error = stand(entry, waiter, now + PATIENCE_MS < until ? now + PATIENCE_MS : until);
-    if (error != -ETIMEDOUT || clock_mono_ms() >= until)
+    int64_t until = waiter->until_mono_ms, patient_until = clock_mono_ms() + PATIENCE_MS;
+    int error = wait_until(patient_until < until ? patient_until : until);
+    if (error == -ETIMEDOUT && patient_until < until) {
+        if (leave_with_token(entry, waiter, ret_evicted))
+            return 0;
+        error = wait_until(until);
+    }
+    if (!error || leave(entry, waiter))
         return error;
-    pthread_mutex_lock(&pool_lock);
-    if (!entry->version) {
-        pthread_mutex_unlock(&pool_lock);
-        return -ENOENT;
-    }
-    bool token = take_token(entry, ret_evicted);
-    if (token)
-        waiter->token = true;
-    else {
-        /* At the front again: nobody who came later goes first. */
-        waiter->next = entry->first;
-        waiter->previous = NULL;
-        *(entry->first ? &entry->first->previous : &entry->last) = waiter;
-        entry->first = waiter;
-        entry->waiting++;
-        if (!entry->processes)
-            pool_line_starve(entry);
-    }
-    pthread_mutex_unlock(&pool_lock);
-    return token ? 0 : stand(entry, waiter, until);
+    fiber_wait_uninterrupted();
+    return 0;
 }
 
 static void count_busy(struct pool_entry *entry)
