@@ -102,7 +102,7 @@ static FIBER_FN int load_all(struct database *database, int64_t revision)
     struct stored_list page;
     const char *after = "";
     do {
-        int error = functions_store_list(database, after, PAGE, &page);
+        int error = functions_store_list(database, after, "", PAGE, &page);
         for (unsigned i = 0; !error && i < page.count; i++)
             error = load_row(&page.at[i]);
         if (error)

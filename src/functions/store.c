@@ -100,7 +100,7 @@ FIBER_FN int functions_store_source(struct database *database, const char *versi
 }
 
 struct list {
-    const char *name;
+    const char *name, *hidden;
     int64_t before;
     int limit;
     struct stored_list *ret_list;
@@ -119,16 +119,16 @@ static int list_body(struct transaction *tx, void *arg)
     struct list *list = arg;
     struct rows rows;
     int error = sql_query(tx, &rows,
-                          "SELECT" COLUMNS FROM " AND v.version = f.version WHERE f.name > ?1 ORDER BY f.name LIMIT ?2", "ti", list->name,
-                          (int64_t)list->limit);
+                          "SELECT" COLUMNS FROM " AND v.version = f.version WHERE f.name > ?1 AND v.access <> ?2 ORDER BY f.name LIMIT ?3",
+                          "tti", list->name, list->hidden, (int64_t)list->limit);
     if (!error)
         read_list(tx, &rows, list->ret_list);
     return error;
 }
 
-FIBER_FN int functions_store_list(struct database *database, const char *after, int limit, struct stored_list *ret_list)
+FIBER_FN int functions_store_list(struct database *database, const char *after, const char *hidden, int limit, struct stored_list *ret_list)
 {
-    struct list list = {after, 0, limit, ret_list};
+    struct list list = {.name = after, .hidden = hidden, .limit = limit, .ret_list = ret_list};
     return database_read(database, list_body, &list);
 }
 
@@ -149,7 +149,7 @@ static int versions_body(struct transaction *tx, void *arg)
 
 FIBER_FN int functions_store_versions(struct database *database, const char *name, int64_t before, int limit, struct stored_list *ret_list)
 {
-    struct list list = {name, before, limit, ret_list};
+    struct list list = {.name = name, .before = before, .limit = limit, .ret_list = ret_list};
     return database_read(database, versions_body, &list);
 }
 

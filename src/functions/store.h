@@ -29,8 +29,8 @@ struct stored_list {
     struct stored_version *at;
     unsigned count;
 };
-/* Functions by name, after `after` (not NULL), at most `limit`; sources are left out. */
-FIBER_FN int functions_store_list(struct database *database, const char *after, int limit, struct stored_list *ret_list);
+/* Functions by name, after `after` (not NULL), at most `limit`; without those whose access is `hidden` ("": all). Sources are left out. */
+FIBER_FN int functions_store_list(struct database *database, const char *after, const char *hidden, int limit, struct stored_list *ret_list);
 /* Versions below `before` (0: all), newest first. -ENOENT if there is no such function. */
 FIBER_FN int functions_store_versions(struct database *database, const char *name, int64_t before, int limit, struct stored_list *ret_list);
 FIBER_FN int functions_store_revision(struct database *database, int64_t *ret_revision);

@@ -84,6 +84,26 @@ test('who may call is held to', options, async () => {
     assert.equal((await ada.get(`/functions/${open}/logs`)).status, 403);
 });
 
+test('a list names no function that only administrators may see, nor does its cursor', options, async () => {
+    const [first, second] = ['seen-a', 'seen-c'].map((name) => unique(name).toLowerCase());
+    const hidden = unique('seen-b').toLowerCase();
+    await deploy(boss, 'const handler = () => 1;', { name: first });
+    await deploy(boss, 'const handler = () => 1;', { name: hidden, access: 'admin' });
+    await deploy(boss, 'const handler = () => 1;', { name: second });
+    for (const [person, expected] of [[boss, [first, hidden, second]], [ada, [first, second]]]) {
+        const names = [];
+        for (let cursor = ''; cursor !== null; ) {
+            const page = (await person.get(`/functions?limit=1${cursor && `&cursor=${cursor}`}`)).body;
+            assert.equal(page.data.length, 1);
+            names.push(page.data[0].name);
+            cursor = page.next_cursor;
+            assert.ok(cursor === null || cursor === page.data[0].name, cursor);
+        }
+        assert.deepEqual(names.filter((name) => [first, hidden, second].includes(name)), expected);
+    }
+    assert.equal((await ada.get(`/functions/${hidden}`)).status, 404);
+});
+
 test('versions: a new one answers, the old one can come back', options, async () => {
     const name = await deploy(boss, 'const handler = () => "one";');
     const second = await boss.put(`/functions/${name}`, { source: 'const handler = () => "two";', timeout_ms: 2000 });
