@@ -24,7 +24,7 @@ const BUYERS = 2, VISITORS = 3;
 const PACE_MS = 70; // of a visitor's requests: below the limit of a user
 
 /** Sends a signal to a process of the cluster. */
-const signal = (name, which) => process.kill(Number(fs.readFileSync(`${process.env.PURSER_CLUSTER_FOLDER}/pid/${name}`, 'utf8')), which);
+const signal = (name, which) => process.kill(parseInt(fs.readFileSync(`${process.env.PURSER_CLUSTER_FOLDER}/pid/${name}`, 'utf8'), 10), which);
 
 /**
  * Somebody who never tries twice: reads, changes and orders, each request on a connection of its own, and keeps each that failed. An order
