@@ -17,6 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * A request to join the group that is lost on its way is given up 3 s after this time, and is sent again then; the group waits this long for
+ * members that do not join anew. A batch that is handled for longer, as where the answer to a commit is lost, costs the member its place: it gets
+ * a new one, and what it has handled comes again and is recognised. Not below the session's time.
+ */
+#define POLL_INTERVAL_MS "7000"
+#define SESSION_MS "6000"
 #define POLL_MS 100
 #define GATHER_MS 2
 
@@ -114,7 +121,8 @@ static rd_kafka_t *make(struct kafka_consumer *consumer)
         kafka_conf_set(conf, "enable.auto.offset.store", "false");
         kafka_conf_set(conf, "auto.offset.reset", "earliest");
         kafka_conf_set(conf, "allow.auto.create.topics", "true");
-        kafka_conf_set(conf, "session.timeout.ms", "6000");
+        kafka_conf_set(conf, "session.timeout.ms", SESSION_MS);
+        kafka_conf_set(conf, "max.poll.interval.ms", POLL_INTERVAL_MS);
         kafka_conf_set(conf, "heartbeat.interval.ms", "1000");
         kafka_conf_set(conf, "fetch.error.backoff.ms", "100");
         kafka_conf_set(conf, "queued.max.messages.kbytes", "4096");

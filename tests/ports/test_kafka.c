@@ -2,11 +2,14 @@
 #include "engines/stream.h"
 #include "port_case.h"
 
+#include <dlfcn.h>
+#include <librdkafka/rdkafka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
 
 #define RECORDS 200
+
 struct member {
     struct stream *stream;
     _Atomic bool fails;
@@ -76,6 +79,47 @@ static void rested(void *arg)
     leave(&first);
 }
 
+/* ---- a producer that met a fatal error is replaced, and publishing goes on by itself ---- */
+
+static rd_kafka_t *_Atomic producer; /* the last that was made */
+static _Atomic int producers;
+
+/* In front of librdkafka's own: the adapter keeps what it makes to itself. */
+rd_kafka_t *rd_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, char *why, size_t why_size)
+{
+    rd_kafka_t *(*make)(rd_kafka_type_t, rd_kafka_conf_t *, char *, size_t);
+    *(void **)&make = dlsym(RTLD_NEXT, "rd_kafka_new");
+    rd_kafka_t *made = make(type, conf, why, why_size);
+    if (made && type == RD_KAFKA_PRODUCER) {
+        atomic_store(&producer, made);
+        atomic_fetch_add(&producers, 1);
+    }
+    return made;
+}
+
+static void replaced(void *arg)
+{
+    static struct member member;
+    const char *topic = case_name("replaced");
+    atomic_store(&seen_count, 0);
+    memset(seen, 0, sizeof seen);
+    join(&member, case_name("group"), topic);
+    publish(member.stream, topic, 0, RECORDS / 2);
+    int made = atomic_load(&producers);
+    check_equal(rd_kafka_test_fatal_error(atomic_load(&producer), RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "as tests have it"), 0);
+    publish(member.stream, topic, RECORDS / 2, RECORDS / 2);
+    check(atomic_load(&producers) > made);
+    case_until_count(&seen_count, RECORDS);
+    leave(&member);
+}
+
+static void test_replaced(void **state)
+{
+    if (strncmp(settings_text("stream_url"), "kafka:", 6) != 0)
+        skip(); /* the unit stage has no engine; the ports stage runs this on a real one */
+    case_run(replaced, NULL);
+}
+
 static void test_rested(void **state)
 {
     if (strncmp(settings_text("stream_url"), "kafka:", 6) != 0)
@@ -87,6 +131,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rested),
+        cmocka_unit_test(test_replaced),
     };
     case_settings();
     return cmocka_run_group_tests(tests, NULL, NULL);
