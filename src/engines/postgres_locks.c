@@ -133,6 +133,12 @@ static void try_range(struct postgres_locks *locks, int first, unsigned count)
         locks->locks[strtol(PQgetvalue(result, row, 0), NULL, 10)].owned = true;
 }
 
+/* What was owned before a wait for an answer may be another's after it. */
+static bool is_sure(const struct postgres_locks *locks)
+{
+    return locks->connection && !postgres_is_lost(locks->connection) && clock_mono_ms() - locks->answered_mono_ms < BELIEF_MS;
+}
+
 unsigned postgres_locks_own(struct postgres_locks *locks, int first, unsigned count, bool *ret_owned)
 {
     assert(first >= 0 && first + count <= LOCKS_MAX);
@@ -143,7 +149,7 @@ unsigned postgres_locks_own(struct postgres_locks *locks, int first, unsigned co
     make_sure(locks, BELIEF_MS);
     if (be_connected(locks))
         try_range(locks, first, count);
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count && is_sure(locks); i++)
         owned += ret_owned[i] = locks->locks[first + (int)i].owned;
     fiber_unlock(&locks->mutex);
     return owned;

@@ -163,7 +163,7 @@ static bool owns(void *arg)
 
 static void locks(void *arg)
 {
-    bool owned[LOCKS];
+    bool owned[2 * LOCKS];
     start_proxy();
     database = open_at(proxy_url);
     other = open_at(direct_url);
@@ -171,6 +171,7 @@ static void locks(void *arg)
     case_until(owns, &(struct owner){&database, LOCKS});
     check_equal(database_own(other, FIRST_LOCK, LOCKS, owned), 0);
     proxy_set_silent(true);
+    check_equal(database_own(database, FIRST_LOCK - LOCKS, 2 * LOCKS, owned), 0); /* asks for more, and has no answer */
     case_until(owns, &(struct owner){&other, LOCKS});
     check_equal(database_own(database, FIRST_LOCK, LOCKS, owned), 0);
     proxy_set_silent(false);
