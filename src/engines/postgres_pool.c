@@ -228,19 +228,33 @@ static void break_all(struct postgres_pool *pool)
             worker_post(worker_at(i), break_share, pool);
 }
 
+/* 0, or negative: then there is no connection. */
+static int ask(struct postgres_pool *pool)
+{
+    if (!pool->watched && postgres_connect(&pool->address, &pool->watched, NULL) < 0)
+        return -EAGAIN;
+    int code = postgres_ping(pool->watched, SILENCE_MS);
+    if (code < 0) {
+        postgres_disconnect(pool->watched);
+        pool->watched = NULL;
+    }
+    return code;
+}
+
 static void look_once(void *arg)
 {
     struct postgres_pool *pool = arg;
-    if (!pool->watched && postgres_connect(&pool->address, &pool->watched, NULL) < 0)
+    bool had_one = pool->watched != NULL;
+    int code = ask(pool);
+    if (code == -EAGAIN && !had_one)
         return;
-    int code = postgres_ping(pool->watched, SILENCE_MS);
+    if (code == -EAGAIN)
+        code = ask(pool); /* a connection that was closed says little of the engine, and others wait for our word */
     if (code == 0) {
         atomic_store(&pool->silent, false);
         note_up(pool, true, "");
         return;
     }
-    postgres_disconnect(pool->watched);
-    pool->watched = NULL;
     bool silent = code == -ETIMEDOUT && !atomic_exchange(&pool->silent, true);
     note_up(pool, false, silent ? "it has fallen silent" : "a connection was closed");
     if (silent)
