@@ -108,20 +108,28 @@ void database_on_signal(struct database *database, void (*heard)(void *arg), voi
     database->ops->on_signal(database, heard, arg);
 }
 
+static int finish_gatherings(struct transaction *tx)
+{
+    int code = 0;
+    for (struct gathering *gathering = tx->gatherings; gathering && code >= 0; gathering = gathering->next)
+        code = gathering->finish(tx, gathering->memory);
+    return code;
+}
+
 int transaction_run_body(struct transaction *tx, transaction_body *body, void *arg)
 {
     jmp_buf here;
     jmp_buf *volatile former = memory_rescue;
     volatile int code = -ENOMEM;
     tx->after = NULL;
+    tx->gatherings = NULL;
     tx->failed = 0;
     if (_setjmp(here) == 0) {
         memory_rescue = &here;
-        code = body(tx, arg);
-        if (code > 0)
-            code = 0;
-        if (code == 0)
-            code = tx->failed;
+        int word = body(tx, arg);
+        if (word >= 0)
+            word = finish_gatherings(tx);
+        code = word < 0 ? word : tx->failed;
     }
     memory_rescue = former;
     return code;
@@ -147,6 +155,19 @@ void transaction_after_commit(struct transaction *tx, void (*run)(void *arg), vo
     after->run = run;
     after->arg = arg;
     *last = after;
+}
+
+void *transaction_gather(struct transaction *tx, transaction_body *finish, size_t size)
+{
+    struct gathering **last = &tx->gatherings;
+    for (; *last; last = &(*last)->next)
+        if ((*last)->finish == finish)
+            return (*last)->memory;
+    struct gathering *gathering = arena_alloc(tx->arena, sizeof *gathering + size);
+    memset(gathering, 0, sizeof *gathering + size);
+    gathering->finish = finish;
+    *last = gathering;
+    return gathering->memory;
 }
 
 /* ---- statements ---- */

@@ -60,6 +60,9 @@ struct arena *transaction_arena(struct transaction *tx);
  * the same call asked for twice is made once. */
 void transaction_after_commit(struct transaction *tx, void (*run)(void *arg), void *arg);
 struct database *transaction_database(struct transaction *tx);
+/* Memory of this run of the body, `size` bytes that are zero when it is first asked for by this `finish`. `finish(tx, memory)` is called when the
+ * body has succeeded, before the commit, and what it says counts as the body's word: for statements of which one can do the work of many. */
+void *transaction_gather(struct transaction *tx, transaction_body *finish, size_t size);
 
 /* Rows of a result, all in memory (arena of the transaction). */
 struct rows {
@@ -69,6 +72,8 @@ struct rows {
 const char *rows_text(const struct rows *rows, unsigned row, unsigned column); /* NUL-terminated; NULL when NULL */
 int64_t rows_integer(const struct rows *rows, unsigned row, unsigned column);  /* 0 when NULL */
 bool rows_null(const struct rows *rows, unsigned row, unsigned column);
+/* A cell that is a number: decimal text in the arena. */
+struct text rows_number(struct arena *arena, int64_t number);
 
 /*
  * Statements use ?1 … ?n. `types` says each argument: t const char * (NULL is NULL), i int64_t, s struct text * (characters; at ==
@@ -88,6 +93,9 @@ int sql_ask(struct transaction *tx, struct rows *ret_rows, const char *sql, cons
 int sql_ask_locked(struct transaction *tx, struct rows *ret_rows, const char *sql, const char *types, ...); /* see below */
 /* Waits for what was asked and sent. 0, or the first failure. */
 int sql_settle(struct transaction *tx);
+/* For an argument `b` that PostgreSQL is told to take as ::text[]: every `stride`-th of the elements, `count` in all; at == NULL is NULL. In the
+ * arena. */
+struct text postgres_text_array(struct arena *arena, const struct text *elements, unsigned count, unsigned stride);
 /* Locks the row for the rest of the transaction: adds " FOR UPDATE" on PostgreSQL, plain on SQLite (one writer). */
 int sql_query_locked(struct transaction *tx, struct rows *ret_rows, const char *sql, const char *types, ...);
 

@@ -4,6 +4,8 @@
 
 #include "engines/database.h"
 
+#include <stddef.h>
+
 /* One bound argument, already taken off the variable arguments. */
 struct sql_argument {
     char type; /* i: number; t: characters with a NUL; s: characters; b: bytes; 0: NULL */
@@ -24,10 +26,17 @@ struct after_commit {
     struct after_commit *next;
 };
 
+struct gathering {
+    transaction_body *finish;
+    struct gathering *next;
+    max_align_t memory[];
+};
+
 struct transaction {
     struct database *database;
     struct arena *arena;
     struct after_commit *after; /* in the order they were asked for */
+    struct gathering *gatherings; /* of this run of the body, in the order they were asked for */
     int failed;                 /* of a statement sent or asked, told by the next one */
     void *adapter;              /* the connection that it runs on */
 };
@@ -78,7 +87,5 @@ struct rows_builder {
     unsigned room;
 };
 struct text *rows_add(struct rows_builder *builder);
-/* Decimal text in the arena. */
-struct text rows_number(struct arena *arena, int64_t number);
 
 #endif

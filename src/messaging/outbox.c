@@ -1,5 +1,5 @@
 /*
- * The outbox and its relay. Rows are written in the transaction that made the events and are sent afterwards, lowest first, in
+ * The outbox's relay. Rows are written in the transaction that made the events (outbox_rows.c) and are sent afterwards, lowest first, in
  * batches that are deleted when all of a batch is confirmed; so nothing is lost between a commit and its publishing, and
  * what was published twice is recognised by its id. Queue and stream have a table and a fiber each: one that is away does
  * not hold up the other.
@@ -7,7 +7,7 @@
  * On PostgreSQL a lane is sent by the one process that owns it. A process that does not own them all tells the others after its commits;
  * since such a hint may be lost, they look by themselves too.
  */
-#include "messaging/outbox.h"
+#include "messaging/outbox_parts.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LANES 16
 #define BATCH_MAX 256
 #define BATCH_SHRINK 4
 #define POLL_MS 250
@@ -59,7 +58,7 @@ static void ring(struct lane_set *set)
     wakeup_ring(&set->wakeup);
 }
 
-static void wake_relays(void *arg)
+void outbox_wake(void *arg)
 {
     const struct database *database = arg;
     pthread_mutex_lock(&relays_lock);
@@ -75,54 +74,6 @@ static void on_signal(void *arg)
     struct outbox_relay *relay = arg;
     for (unsigned i = 0; i < 2; i++)
         wakeup_ring(&relay->sets[i].wakeup);
-}
-
-static int lane_of(const char *key)
-{
-    uint32_t hash = 2166136261u;
-    for (; *key; key++)
-        hash = (hash ^ (unsigned char)*key) * 16777619u;
-    return (int)(hash % LANES);
-}
-
-int outbox_add(struct transaction *tx, struct outbox_entry *entry)
-{
-    static const char *const inserts[] = {
-        [OUTBOX_QUEUE] = "INSERT INTO outbox_queue (lane, destination, key, event_id, correlation_id, reply_to, traceparent, body, "
-                         "created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        [OUTBOX_STREAM] = "INSERT INTO outbox_stream (lane, destination, key, event_id, correlation_id, reply_to, traceparent, body, "
-                          "created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    };
-    const char *key = entry->key ? entry->key : "";
-    struct text body = event_print(transaction_arena(tx), &entry->event);
-    transaction_after_commit(tx, wake_relays, transaction_database(tx));
-    return sql_send(tx, inserts[entry->kind], "ittttttsi", (int64_t)lane_of(key), entry->destination, key, entry->event.id,
-                    entry->correlation_id, entry->reply_to, entry->event.traceparent, &body, entry->event.time_wall_ms);
-}
-
-int outbox_add_again(struct transaction *tx, const char *queue, const char *event_id, const char *correlation_id, const char *reply_to,
-                     const char *traceparent, struct text body)
-{
-    transaction_after_commit(tx, wake_relays, transaction_database(tx));
-    return sql_run(tx,
-                   "INSERT INTO outbox_queue (lane, destination, key, event_id, correlation_id, reply_to, traceparent, body, created_at) "
-                   "VALUES (?1, ?2, '', ?3, ?4, ?5, ?6, ?7, ?8)",
-                   "itttttsi", (int64_t)lane_of(event_id), queue, event_id, correlation_id, reply_to, traceparent, &body, clock_wall_ms());
-}
-
-int outbox_add_moved(struct transaction *tx, const struct outbox_moved *message)
-{
-    static const char *const inserts[] = {
-        [OUTBOX_QUEUE] = "INSERT INTO outbox_queue (id, lane, destination, key, event_id, correlation_id, reply_to, traceparent, body, "
-                         "created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        [OUTBOX_STREAM] = "INSERT INTO outbox_stream (id, lane, destination, key, event_id, correlation_id, reply_to, traceparent, body, "
-                          "created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-    };
-    const char *key = message->key ? message->key : "", *event_id = message->event_id ? message->event_id : "";
-    int code = sql_run(tx, inserts[message->kind], "iittttttti", message->number - (INT64_C(1) << 40), (int64_t)lane_of(*key ? key : event_id),
-                       message->destination, key, event_id, message->correlation_id, message->reply_to, message->traceparent, message->body,
-                       clock_wall_ms());
-    return code < 0 ? code : 0;
 }
 
 /* ---- one round of a relay ---- */
@@ -214,11 +165,11 @@ static const char *own_lanes(struct lane_set *set)
 {
     struct database *database = set->relay->database;
     struct arena *arena = fiber_arena();
-    bool owned[LANES];
+    bool owned[OUTBOX_LANES];
     const char *list = "";
-    unsigned count = database_own(database, (int)set->kind * LANES, LANES, owned);
-    set->owns_all = count == LANES;
-    for (int lane = 0; lane < LANES; lane++)
+    unsigned count = database_own(database, (int)set->kind * OUTBOX_LANES, OUTBOX_LANES, owned);
+    set->owns_all = count == OUTBOX_LANES;
+    for (int lane = 0; lane < OUTBOX_LANES; lane++)
         if (owned[lane])
             list = arena_printf(arena, "%s%s%d", list, *list ? "," : "", lane);
     return count ? arena_printf(arena, "{%s}", list) : NULL;

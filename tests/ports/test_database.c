@@ -563,13 +563,89 @@ static void test_signals(void **state)
     case_run(signals, NULL);
 }
 
+/* ---- what is gathered is written together, at the end of the body ---- */
+
+struct names {
+    struct text list[4];
+    unsigned count;
+};
+
+static int write_names(struct transaction *tx, void *arg)
+{
+    const struct names *names = arg;
+    struct text all = postgres_text_array(transaction_arena(tx), names->list, names->count, 1);
+    if (database_is_postgres(database))
+        return sql_send(
+            tx, "INSERT INTO stock SELECT coalesce(sku, 'none'), place FROM unnest(?1::text[]) WITH ORDINALITY AS given (sku, place)", "b",
+            &all);
+    int code = 0;
+    for (unsigned i = 0; i < names->count && code >= 0; i++)
+        code = sql_run(tx, "INSERT INTO stock VALUES (coalesce(?1, 'none'), ?2)", "si", &names->list[i], (int64_t)i + 1);
+    return code;
+}
+
+static void gather_name(struct transaction *tx, const char *name)
+{
+    struct names *names = transaction_gather(tx, write_names, sizeof *names);
+    names->list[names->count++] = text_of(name);
+}
+
+/* The violated constraint has the body run again on PostgreSQL. */
+static int gather(struct transaction *tx, void *arg)
+{
+    gather_name(tx, "a \"b\", \\ {c}");
+    gather_name(tx, NULL);
+    sql_run(tx, "INSERT INTO things (id, number) VALUES (?1, -1)", "t", FIRST);
+    gather_name(tx, "");
+    return 0;
+}
+
+static int gather_and_fail(struct transaction *tx, void *arg)
+{
+    gather_name(tx, "never");
+    return -ENOENT;
+}
+
+static int gather_what_is_there(struct transaction *tx, void *arg)
+{
+    gather_name(tx, "never, too");
+    gather_name(tx, "none");
+    return 0;
+}
+
+static int read_names(struct transaction *tx, void *arg)
+{
+    struct rows rows;
+    check_equal(sql_query(tx, &rows, "SELECT sku FROM stock ORDER BY count", ""), 0);
+    check_equal(rows.count, 3);
+    check(!strcmp(rows_text(&rows, 0, 0), "a \"b\", \\ {c}"));
+    check(!strcmp(rows_text(&rows, 1, 0), "none"));
+    check(!strcmp(rows_text(&rows, 2, 0), ""));
+    return 0;
+}
+
+static void gathered(void *arg)
+{
+    open_database();
+    check_equal(database_transact(database, gather, NULL), 0);
+    check_equal(database_transact(database, gather_and_fail, NULL), -ENOENT);
+    check_equal(database_transact(database, gather_what_is_there, NULL), -EEXIST);
+    check_equal(database_read(database, read_names, NULL), 0);
+    database_close(database);
+}
+
+static void test_gathered(void **state)
+{
+    case_run(gathered, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),     cmocka_unit_test(test_failing),   cmocka_unit_test(test_after_commit),
-        cmocka_unit_test(test_races),      cmocka_unit_test(test_deadlocks), cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_full),       cmocka_unit_test(test_death),     cmocka_unit_test(test_migrations),
-        cmocka_unit_test(test_signals),
+        cmocka_unit_test(test_values),  cmocka_unit_test(test_failing),   cmocka_unit_test(test_after_commit),
+        cmocka_unit_test(test_races),   cmocka_unit_test(test_deadlocks), cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_full),    cmocka_unit_test(test_death),     cmocka_unit_test(test_migrations),
+        cmocka_unit_test(test_signals), cmocka_unit_test(test_gathered),
     };
     case_settings();
     return cmocka_run_group_tests(tests, NULL, NULL);
