@@ -1,6 +1,8 @@
 /* Encoding and decoding of ended sessions. */
 #include "contracts/sessions.h"
 
+#include "base/uuid.h"
+
 #include <errno.h>
 
 json_t *session_ended_encode(struct arena *arena, const struct session_ended *ended)
@@ -16,7 +18,7 @@ int session_ended_decode(const json_t *tree, struct session_ended *ret_ended)
         .session_id = json_get_string(tree, "session_id"),
         .user_id = json_get_string(tree, "user_id"),
     };
-    if (ended.number < 1 || !ended.session_id || !ended.user_id)
+    if (ended.number < 1 || !ended.session_id || !uuid_is_valid(ended.session_id) || !ended.user_id)
         return -EBADMSG;
     *ret_ended = ended;
     return 0;

@@ -26,11 +26,19 @@ static struct fiber *background; /* worker 0 alone, as is the next */
 static bool fetching;
 static struct counter *fetches;
 
-static struct key_set *keys_ref(void)
+static void release(void *set)
+{
+    key_set_unref(set);
+}
+
+/* The set, which stays as long as the arena; NULL: none yet. */
+static struct key_set *keys_held(struct arena *arena)
 {
     pthread_mutex_lock(&lock);
     struct key_set *set = keys ? key_set_ref(keys) : NULL;
     pthread_mutex_unlock(&lock);
+    if (set)
+        arena_defer(arena, release, set);
     return set;
 }
 
@@ -45,9 +53,7 @@ static FIBER_FN int fetch(void)
     int error = service_ask("users", "GET", "/.well-known/jwks.json", NULL, &status, &answer);
     if (error || status != 200)
         return error ? error : -EPROTO;
-    struct text said;
-    said.at = json_print(fiber_arena(), answer, &said.size);
-    error = key_set_parse(said, &fresh, &err);
+    error = key_set_read(answer, &fresh, &err);
     if (error) {
         log_warn("key set refused", "{s:s}", "why", err.message);
         return error;
@@ -88,18 +94,14 @@ static bool may_fetch(void)
 
 FIBER_FN int token_keys_verify(struct arena *arena, struct text token, struct token_claims *ret_claims, struct err *err)
 {
-    struct key_set *set = keys_ref();
+    struct key_set *set = keys_held(arena);
     int error = set ? token_verify(arena, set, token, ret_claims, err) : err_set(err, -ENOKEY, "no keys yet");
     bool known = set && !are_stale();
-    key_set_unref(set);
     if (error != -ENOKEY)
         return error;
     if (!may_fetch() || fetch())
         return known ? error : -EAGAIN;
-    set = keys_ref();
-    error = token_verify(arena, set, token, ret_claims, err);
-    key_set_unref(set);
-    return error;
+    return token_verify(arena, keys_held(arena), token, ret_claims, err);
 }
 
 static void fetched(void *unused)

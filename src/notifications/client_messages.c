@@ -39,12 +39,10 @@ static FIBER_FN int verify(struct text token, struct token_claims *ret_claims)
     struct arena *arena = fiber_arena();
     json_t *jwks;
     struct key_set *keys;
-    struct text text = {0};
     int status, error = service_ask("users", "GET", "/.well-known/jwks.json", NULL, &status, &jwks);
     if (error || status != 200)
         return -EAGAIN;
-    text.at = json_print(arena, jwks, &text.size);
-    error = key_set_parse(text, &keys, NULL);
+    error = key_set_read(jwks, &keys, NULL);
     if (error)
         return error;
     error = token_verify(arena, keys, token, ret_claims, NULL);

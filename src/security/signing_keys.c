@@ -190,22 +190,19 @@ static bool read_key(const json_t *jwk, struct public_key *ret_key)
     return ret_key->pkey != NULL;
 }
 
-int key_set_parse(struct text jwks, struct key_set **ret_set, struct err *err)
+int key_set_read(const json_t *jwks, struct key_set **ret_set, struct err *err)
 {
-    json_error_t error;
     size_t i;
-    json_t *tree = jwks.size <= 64 * 1024 ? json_loadb(jwks.at, jwks.size, JSON_REJECT_DUPLICATES, &error) : NULL, *jwk;
-    const json_t *list = json_object_get(tree, "keys");
-    struct key_set *set = json_is_array(list) ? calloc(1, sizeof *set) : NULL;
-    if (!set) {
-        json_decref(tree);
+    const json_t *list = json_object_get(jwks, "keys"), *jwk;
+    if (!json_is_array(list))
         return err_set(err, -EINVAL, "this is no key set");
-    }
+    struct key_set *set = calloc(1, sizeof *set);
+    if (!set)
+        return err_set(err, -ENOMEM, "out of memory");
     set->references = 1;
     json_array_foreach(list, i, jwk)
         if (set->count < KEYS_MAX && read_key(jwk, &set->keys[set->count]))
             set->count++;
-    json_decref(tree);
     *ret_set = set;
     return 0;
 }

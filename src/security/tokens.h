@@ -26,9 +26,10 @@ json_t *signing_key_jwk(struct arena *arena, const struct signing_key *key);
 /* Signs; compact serialisation in the arena. */
 char *token_sign(struct arena *arena, const struct signing_key *key, const struct token_claims *claims);
 
-/* Public keys as read from a JWKS document. Immutable; shared between threads by reference. */
+/* The public keys of a JWKS document (RFC 7517), of which those that are not for ES256 are passed over. Immutable; shared between threads by
+ * reference. -EINVAL where it is no such document, -ENOMEM. */
 struct key_set;
-int key_set_parse(struct text jwks, struct key_set **ret_set, struct err *err);
+int key_set_read(const json_t *jwks, struct key_set **ret_set, struct err *err);
 struct key_set *key_set_ref(struct key_set *set);
 void key_set_unref(struct key_set *set);
 

@@ -153,11 +153,11 @@ if (sanitized) {
     });
 }
 
-// One again: PURSER_FAULT=memory:17
-const again = process.env.PURSER_FAULT;
-if (again) test(again, () => run(again));
+// Some again: PURSER_FAULT=memory:17, or memory:17,sync:3
+const again = process.env.PURSER_FAULT?.split(',') ?? [];
+for (const fault of again) test(fault, () => run(fault));
 
-for (const kind of again ? [] : KINDS) {
+for (const kind of again.length > 0 ? [] : KINDS) {
     test(`the n-th ${kind} fails`, async () => {
         const list = faults(kind);
         console.log(`${kind}: ${totals[kind]} calls; one fails in each of ${list.length} runs`);

@@ -23,6 +23,7 @@
 #include <stdio.h>
 
 #define USER "0193f2f0-0000-7000-8000-000000000001"
+#define SESSION(n) "0198c0de-0000-7000-8000-00000000000" #n
 #define ORIGIN "https://shop.example"
 
 static struct signing_key *key, *next_key;
@@ -130,27 +131,27 @@ static void identity_comes_from_the_token_alone(void)
     struct http_response *answer = ASK(.path = "/api/v1/users/me", .headers = {{"X-User-Id", USER}, {"X-User-Role", "admin"}});
     assert_int_equal(answer->status, 401);
     assert_string_equal(header(answer, "WWW-Authenticate"), "Bearer realm=\"purser\"");
-    const char *good = token(key, "user", "session-1");
+    const char *good = token(key, "user", SESSION(1));
     for (int i = 0; i < 2; i++) {
         answer = ASK(.path = "/api/v1/users/me", .token = good,
                      .headers = {{"X-User-Role", "admin"}, {"X-Session-Id", "other"}, {"X-Forwarded-For", "9.9.9.9"}});
         assert_int_equal(answer->status, 200);
         assert_string_equal(member(answer, "user_id"), USER);
         assert_string_equal(member(answer, "role"), "user");
-        assert_string_equal(member(answer, "session_id"), "session-1");
+        assert_string_equal(member(answer, "session_id"), SESSION(1));
         assert_string_equal(member(answer, "client"), "127.0.0.1");
         assert_null(strstr(answer->body.at, "\"forged\":true"));
     }
     assert_int_equal(ASK(.path = "/api/v1/users", .token = good)->status, 403);
-    assert_int_equal(ASK(.path = "/api/v1/users", .token = token(key, "admin", "session-1"))->status, 200);
+    assert_int_equal(ASK(.path = "/api/v1/users", .token = token(key, "admin", SESSION(1)))->status, 200);
 }
 
 static void bad_tokens_are_refused_where_one_is_needed(void)
 {
     struct signing_key *foreign = signing_key_new();
-    char *altered = arena_strdup(fiber_arena(), token(key, "user", "session-1"));
+    char *altered = arena_strdup(fiber_arena(), token(key, "user", SESSION(1)));
     altered[strlen(altered) - 10] ^= 1;
-    const char *bad[] = {"x", "a.b.c", altered, token(foreign, "user", "session-1")};
+    const char *bad[] = {"x", "a.b.c", altered, token(foreign, "user", SESSION(1))};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct http_response *answer = ASK(.path = "/api/v1/users/me", .token = bad[i]);
         assert_int_equal(answer->status, 401);
@@ -161,7 +162,7 @@ static void bad_tokens_are_refused_where_one_is_needed(void)
         assert_string_equal(member(answer, "user_id"), "");
     }
     signing_key_free(foreign);
-    const char *alone = token(key, "user", "session-1");
+    const char *alone = token(key, "user", SESSION(1));
     assert_int_equal(ASK(.path = "/api/v1/users/me", .headers = {{"Authorization", alone}})->status, 401);
     assert_int_equal(ASK(.path = "/api/v1/users/me", .headers = {{"Authorization", arena_printf(fiber_arena(), "bearer %s", alone)}})->status,
                      200);
@@ -187,7 +188,7 @@ static void what_is_internal_is_nowhere(void)
 {
     const char *paths[] = {"/internal/revocations?after=0", "/internal/status", "/api/v1/internal/revocations", "/metrics",
                            "/api/v1/../../internal/revocations", "/api/v1/users/../../../internal/revocations?after=0"};
-    const char *admin = token(key, "admin", "session-1");
+    const char *admin = token(key, "admin", SESSION(1));
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
         assert_int_equal(ASK(.path = paths[i], .token = admin)->status, 404);
     assert_int_equal(ASK(.path = "/api/v1/orders", .token = admin)->status, 503); /* not running, and nowhere else */
@@ -199,8 +200,8 @@ static void what_is_internal_is_nowhere(void)
 static void operations_are_for_administrators(void)
 {
     assert_int_equal(ASK(.path = "/api/v1/operations/status")->status, 401);
-    assert_int_equal(ASK(.path = "/api/v1/operations/status", .token = token(key, "user", "session-1"))->status, 403);
-    struct http_response *answer = ASK(.path = "/api/v1/operations/dead-letters", .token = token(key, "admin", "session-1"));
+    assert_int_equal(ASK(.path = "/api/v1/operations/status", .token = token(key, "user", SESSION(1)))->status, 403);
+    struct http_response *answer = ASK(.path = "/api/v1/operations/dead-letters", .token = token(key, "admin", SESSION(1)));
     assert_int_equal(answer->status, 200);
     assert_string_equal(arena_copy(fiber_arena(), answer->body.at, answer->body.size), "{\"data\":[],\"next_cursor\":null}");
 }
@@ -209,7 +210,7 @@ static void a_new_key_is_fetched_when_a_token_names_it(void)
 {
     struct http_response *answer;
     next_key = signing_key_new();
-    const char *fresh = token(next_key, "user", "session-1");
+    const char *fresh = token(next_key, "user", SESSION(1));
     int64_t until = clock_mono_ms() + 30000; /* one fetch a cool-down */
     while ((answer = ASK(.path = "/api/v1/users/me", .token = fresh))->status != 200 && clock_mono_ms() < until)
         fiber_sleep(100);
@@ -239,17 +240,17 @@ static void wait_for_401(const char *with)
 
 static void an_ended_session_is_refused(void)
 {
-    const char *ends = token(key, "user", "session-2"), *missed = token(key, "user", "session-3");
-    const char *stays = token(key, "user", "session-1"), *before = token(key, "user", "session-0");
+    const char *ends = token(key, "user", SESSION(2)), *missed = token(key, "user", SESSION(3));
+    const char *stays = token(key, "user", SESSION(1)), *before = token(key, "user", SESSION(0));
     assert_int_equal(ASK(.path = "/api/v1/users/me", .token = ends)->status, 200);
     assert_int_equal(ASK(.path = "/api/v1/users/me", .token = missed)->status, 200);
     wait_for_401(before); /* ended before this gateway began */
-    publish_end(2, "session-2");
+    publish_end(2, SESSION(2));
     wait_for_401(ends);
     /* Number 3 is never published; hearing of 4, the gateway asks for what it has missed. */
-    struct session_ended silent = {.number = 3, .session_id = "session-3", .user_id = USER};
+    struct session_ended silent = {.number = 3, .session_id = SESSION(3), .user_id = USER};
     json_array_append(ended_sessions, session_ended_encode(fiber_arena(), &silent));
-    publish_end(4, "session-4");
+    publish_end(4, SESSION(4));
     wait_for_401(missed);
     assert_int_equal(ASK(.path = "/api/v1/users/me", .token = stays)->status, 200);
 }
@@ -290,7 +291,7 @@ static void limits_are_announced_and_held(void)
     assert_string_equal(header(answer, "Access-Control-Allow-Origin"), ORIGIN);
     assert_string_equal(header(answer, "RateLimit-Policy"), "\"ip\";q=5;w=3600");
     /* Whoever has a verified token has a limit of their own, though the address has nothing left; health is always answered. */
-    answer = ASK(.path = "/api/v1/users/me", .token = token(key, "user", "session-1"));
+    answer = ASK(.path = "/api/v1/users/me", .token = token(key, "user", SESSION(1)));
     assert_int_equal(answer->status, 429); /* not verified yet: no signature is computed for an address that has had its share */
     assert_int_equal(ASK(.path = "/health/live")->status, 200);
 }
@@ -317,7 +318,7 @@ static void start_users(void)
 static void run_cases(void *arg)
 {
     struct err err = {0};
-    struct session_ended before = {.number = 1, .session_id = "session-0", .user_id = USER};
+    struct session_ended before = {.number = 1, .session_id = SESSION(0), .user_id = USER};
     key = signing_key_new();
     ended_sessions = json_make(fiber_arena(), "[O]", session_ended_encode(fiber_arena(), &before));
     assert_int_equal(cache_open(&cache, &err), 0);
