@@ -142,8 +142,9 @@ test('an address that cannot be read: a person is shown the web app, and a progr
         assert.equal(headers.connection, 'close');
         assert.match(headers['content-security-policy'], /script-src 'self';/);
     }
-    for (const line of ['GET /api/v1/orders/%', 'POST /orders/%', 'GET /openapi.json%']) {
-        check_problem({ status: 400, type: 'malformed', unread: true }, await answer_to(base, head(line)));
+    const without_app = nginx.bases[1];
+    for (const [at, line] of [[base, 'GET /api/v1/orders/%'], [base, 'POST /orders/%'], [base, 'GET /openapi.json%'], [without_app, 'GET /orders/%']]) {
+        check_problem({ status: 400, type: 'malformed', unread: true }, await answer_to(at, head(line)));
     }
 });
 
