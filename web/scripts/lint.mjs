@@ -1,19 +1,23 @@
 /**
  * What holds without a browser: the API description is valid, types fit, packages import only downward, nothing but the
- * shared packages reaches for the kit, and the way to the sign-in page stays small. A line for each: `ok` or `not ok`.
+ * shared packages reaches for the kit, the way to the sign-in page stays small, and what is drawn has its styles. A line
+ * for each: `ok` or `not ok`.
  */
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { filesUnder } from './compress.mjs';
+import { bytesToSignIn, unstyled } from './built.mjs';
 import { OUTPUT } from './federation.mjs';
 import { generateClient } from './generate.mjs';
 
 const WEB = fileURLToPath(new URL('..', import.meta.url));
-const MOST_BYTES = 250_000;
+const MOST_BYTES = { js: 250_000, css: 25_000 };
 const LAYERS = { 'shared/api': 0, 'shared/live': 1, 'shared/ui': 1, authentication: 2, orders: 2, notifications: 2, functions: 2, operations: 2, shell: 3 };
 const KIT = /^(@mantine|@tanstack|react-router|openapi-fetch)/;
+
+const NOT_BUILT = ['not built: run scripts/web first'];
 
 await generateClient();
 const results = await Promise.all([
@@ -21,6 +25,7 @@ const results = await Promise.all([
   run('types fit', 'tsc', ['-p', 'tsconfig.json']),
   check('packages import only downward', importBreaches()),
   check('the sign-in page is small', oversize()),
+  check('what is drawn has its styles', isBuilt() ? unstyled() : NOT_BUILT),
 ]);
 process.exit(results.every(Boolean) ? 0 : 1);
 
@@ -64,15 +69,15 @@ function breach(name, layer, target) {
   return other < layer ? null : 'is not below it';
 }
 
-/** All of the shell and of the package with the sign-in page, in brotli; the browser tests measure what of it is fetched. */
+function isBuilt() {
+  return fs.existsSync(path.join(OUTPUT, 'index.html'));
+}
+
 function oversize() {
-  if (!fs.existsSync(path.join(OUTPUT, 'index.html'))) return ['not built: run scripts/web first'];
-  let bytes = 0;
-  for (const name of ['shell', 'authentication']) {
-    for (const file of filesUnder(path.join(OUTPUT, 'assets', name))) {
-      if (file.endsWith('.js')) bytes += fs.statSync(fs.existsSync(`${file}.br`) ? `${file}.br` : file).size;
-    }
-  }
-  console.log(`  ${(bytes / 1000).toFixed(0)} of ${MOST_BYTES / 1000} KB of JavaScript`);
-  return bytes <= MOST_BYTES ? [] : ['too much JavaScript before the sign-in page'];
+  if (!isBuilt()) return NOT_BUILT;
+  const bytes = bytesToSignIn();
+  return Object.entries(MOST_BYTES).flatMap(([kind, most]) => {
+    console.log(`  ${(bytes[kind] / 1000).toFixed(0)} of ${most / 1000} KB of ${kind}, in gzip`);
+    return bytes[kind] <= most ? [] : [`too much ${kind} before the sign-in page`];
+  });
 }
