@@ -1,28 +1,9 @@
 /* The built-in functions, run through the host from their sources. */
-#include "host_client.h"
+#include "shared_host.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-static const char *executable;
-static struct host host;
-
-static int start(void **state)
-{
-    host_start(&host, executable);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    host_stop(&host);
-    return 0;
-}
 
 static char *read_source(const char *name)
 {
@@ -172,13 +153,11 @@ static void test_validate_email(void **state)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2)
-        return 2;
-    executable = argv[1];
+    shared_host_arguments(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_calculate_total),
         cmocka_unit_test(test_format_order),
         cmocka_unit_test(test_validate_email),
     };
-    return cmocka_run_group_tests_name("attacks/builtins", tests, start, stop);
+    return cmocka_run_group_tests_name("attacks/builtins", tests, shared_host_start, shared_host_stop);
 }

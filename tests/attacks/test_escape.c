@@ -1,31 +1,12 @@
 /* Every way out of a sealed worker that we could think of, tried from inside one. Each try has a worker of its own: it must end
  * with an error, or with the worker killed for it, and the host must be as well as before. */
-#include "host_client.h"
+#include "shared_host.h"
 
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-
-#include <cmocka.h>
-
-static const char *executable;
-static struct host host;
-
-static int start(void **state)
-{
-    host_start(&host, executable);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    host_stop(&host);
-    return 0;
-}
 
 static size_t count_attacks(void)
 {
@@ -102,14 +83,12 @@ static void test_workers_die_with_the_host(void **state)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2)
-        return 2;
-    executable = argv[1];
+    shared_host_arguments(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_walls_are_reported),
         cmocka_unit_test(test_every_attack_fails),
         cmocka_unit_test(test_host_is_unharmed),
         cmocka_unit_test(test_workers_die_with_the_host),
     };
-    return cmocka_run_group_tests_name("attacks/escape", tests, start, stop);
+    return cmocka_run_group_tests_name("attacks/escape", tests, shared_host_start, shared_host_stop);
 }

@@ -1,27 +1,8 @@
 /* The globals that people expect: one script each, which returns what it found; compared as JSON text. */
-#include "host_client.h"
+#include "shared_host.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-static const char *executable;
-static struct host host;
-
-static int start(void **state)
-{
-    host_start(&host, executable);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    host_stop(&host);
-    return 0;
-}
 
 struct sample {
     const char *source;
@@ -131,13 +112,11 @@ static void test_random_numbers_of_two_workers_differ(void **state)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2)
-        return 2;
-    executable = argv[1];
+    shared_host_arguments(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_samples),
         cmocka_unit_test(test_console),
         cmocka_unit_test(test_random_numbers_of_two_workers_differ),
     };
-    return cmocka_run_group_tests_name("attacks/globals", tests, start, stop);
+    return cmocka_run_group_tests_name("attacks/globals", tests, shared_host_start, shared_host_stop);
 }

@@ -1,31 +1,12 @@
 /* Scripts that misbehave in every way that JavaScript allows: each has its own answer, and the next call works. */
-#include "host_client.h"
+#include "shared_host.h"
 
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-static const char *executable;
-static struct host host;
-
-static int start(void **state)
-{
-    host_start(&host, executable);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    host_stop(&host);
-    return 0;
-}
 
 struct bomb {
     const char *name;
@@ -325,9 +306,7 @@ static void test_host_stays_in_the_session_with_a_group_of_its_own(void **state)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2)
-        return 2;
-    executable = argv[1];
+    shared_host_arguments(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bombs),
         cmocka_unit_test(test_syntax_error_has_its_line),
@@ -343,5 +322,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_neighbour_calls_go_on_beside_an_attack),
         cmocka_unit_test(test_host_stays_in_the_session_with_a_group_of_its_own),
     };
-    return cmocka_run_group_tests_name("attacks/limits", tests, start, stop);
+    return cmocka_run_group_tests_name("attacks/limits", tests, shared_host_start, shared_host_stop);
 }

@@ -1,33 +1,15 @@
 /* Who goes first: a process whose calls are long stands back behind all others, and comes forward again when one has been short. */
-#include "host_client.h"
+#include "shared_host.h"
 
 #include <poll.h>
 #include <sched.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
-
-#include <cmocka.h>
 
 #define PATIENCE_MS 60000
 
-static const char *executable;
-static struct host host;
 static const char counts[] = "function handler(n) { let sum = 0; for (let i = 0; i < n; i++) sum = (sum + i) % 7; return sum; }";
 static const char lasts_long[] = "20000000", is_short[] = "1";
-
-static int start(void **state)
-{
-    host_start(&host, executable);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    host_stop(&host);
-    return 0;
-}
 
 /* The host's only child. */
 static pid_t only_process(void)
@@ -115,12 +97,10 @@ static void test_begins_at_the_lowest(void **state)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2)
-        return 2;
-    executable = argv[1];
+    shared_host_arguments(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_long_calls_sink_and_a_short_one_rises),
         cmocka_unit_test(test_begins_at_the_lowest),
     };
-    return cmocka_run_group_tests_name("attacks/priority", tests, start, stop);
+    return cmocka_run_group_tests_name("attacks/priority", tests, shared_host_start, shared_host_stop);
 }
