@@ -6,25 +6,25 @@
 // costs as much as fifty, so nothing is called here but the two calls at the end.
 (function bootstrap(host) {
   "use strict";
-  const load = (module) => host.load(module)(load);
+  const loaded = { __proto__: null };
+  const load = (module) => (loaded[module] ??= host.load(module)(load));
   const define = (name, value) =>
     Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
 
-  const MODULES = { url: ["URL", "URLSearchParams"], encoding: ["TextDecoder", "TextEncoder"], clone: ["DOMException", "structuredClone"], base64: ["atob", "btoa"] };
+  const MODULES = { url: ["URL", "URLSearchParams"], encoding: ["TextDecoder", "TextEncoder"], exception: ["DOMException"], clone: ["structuredClone"], base64: ["atob", "btoa"] };
   const use = (module, name) => {
     // The packages look whether the engine has the name itself; while they load, it has not.
     for (const each of MODULES[module])
       if (Object.getOwnPropertyDescriptor(globalThis, each)?.get) delete globalThis[each];
-    const loaded = load(module);
-    for (const each of MODULES[module]) if (!(each in globalThis)) define(each, loaded[each]);
-    return loaded[name];
+    const values = load(module);
+    for (const each of MODULES[module]) if (!(each in globalThis)) define(each, values[each]);
+    return values[name];
   };
 
-  let inspectValue, counts, times;
+  let counts, times;
   const text = (value) => {
     if (typeof value === "string") return value;
-    inspectValue ??= load("inspect").inspectValue;
-    return inspectValue(value);
+    return load("inspect").inspectValue(value);
   };
   const say = (level, values) => { host.log(level, values.map(text).join(" ")); };
   const console = {
@@ -108,7 +108,7 @@
     URLSearchParams: { configurable: true, get() { return use("url", "URLSearchParams"); }, set(value) { define("URLSearchParams", value); } },
     TextDecoder: { configurable: true, get() { return use("encoding", "TextDecoder"); }, set(value) { define("TextDecoder", value); } },
     TextEncoder: { configurable: true, get() { return use("encoding", "TextEncoder"); }, set(value) { define("TextEncoder", value); } },
-    DOMException: { configurable: true, get() { return use("clone", "DOMException"); }, set(value) { define("DOMException", value); } },
+    DOMException: { configurable: true, get() { return use("exception", "DOMException"); }, set(value) { define("DOMException", value); } },
     structuredClone: { configurable: true, get() { return use("clone", "structuredClone"); }, set(value) { define("structuredClone", value); } },
     atob: { configurable: true, get() { return use("base64", "atob"); }, set(value) { define("atob", value); } },
     btoa: { configurable: true, get() { return use("base64", "btoa"); }, set(value) { define("btoa", value); } },

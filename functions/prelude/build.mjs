@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { build, transform } from "esbuild";
 
-const MODULES = ["url", "tr46", "encoding", "clone", "base64", "inspect"];
+const MODULES = ["url", "tr46", "encoding", "exception", "clone", "base64", "inspect"];
 // The legacy East Asian encodings are left out: 150 KB of tables.
 const STAND_INS = { "@exodus/bytes/encoding.js": "@exodus/bytes/encoding-lite.js" };
 const TARGET = "es2022";

@@ -17,4 +17,7 @@ void shared_host_arguments(int argc, char **argv);
 int shared_host_start(void **state);
 int shared_host_stop(void **state);
 
+/* The text of NAME.js in the folder that the environment names; owned. The case fails without it. */
+char *shared_host_script(const char *folder_variable, const char *name);
+
 #endif

@@ -1,22 +1,8 @@
 /* The built-in functions, run through the host from their sources. */
 #include "shared_host.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static char *read_source(const char *name)
-{
-    char path[512];
-    const char *folder = getenv("BUILTIN_FUNCTIONS");
-    snprintf(path, sizeof(path), "%s/%s.js", folder ? folder : "functions/builtin", name);
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    char *source = calloc(1, 65536);
-    assert_true(fread(source, 1, 65535, file) > 0);
-    fclose(file);
-    return source;
-}
 
 struct sample {
     const char *event;
@@ -27,7 +13,7 @@ struct sample {
 
 static void check(const char *name, const struct sample *samples, size_t count)
 {
-    char *source = read_source(name);
+    char *source = shared_host_script("BUILTIN_FUNCTIONS", name);
     struct host_worker worker;
     struct host_answer answer;
     host_load(&host, &worker, 0, &host_default_limits, source, &answer);

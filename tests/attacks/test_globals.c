@@ -81,6 +81,21 @@ static void test_samples(void **state)
     }
 }
 
+/* Scripts of web/, each of which answers what does not hold. */
+static void test_scripts(void **state)
+{
+    static const char *const names[] = {"base64", "clone"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct host_answer answer;
+        char *source = shared_host_script("WEB_SCRIPTS", names[i]);
+        host_try(&host, &host_default_limits, source, "null", &answer);
+        if (answer.type != FUNCTION_PACKET_RESULT || strcmp(answer.result, "[]"))
+            fail_msg("%s: %s%s", names[i], answer.message ? answer.message : "", answer.result ? answer.result : "");
+        host_answer_fini(&answer);
+        free(source);
+    }
+}
+
 static void test_console(void **state)
 {
     struct host_answer answer;
@@ -115,6 +130,7 @@ int main(int argc, char **argv)
     shared_host_arguments(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_scripts),
         cmocka_unit_test(test_console),
         cmocka_unit_test(test_random_numbers_of_two_workers_differ),
     };
