@@ -60,6 +60,7 @@
     X(session_ttl, DURATION, "720h", 1000, 31536000000, 1, "life of a session that is not used")                        \
     X(head_timeout, DURATION, "10s", 100, 60000, 1, "a request head must be whole within it")                           \
     X(request_timeout, DURATION, "30s", 100, 300000, 1, "a service answers within it")                                  \
+    X(drain_accept, DURATION, "2s", 0, 60000, 1, "connections are taken for so long after SIGTERM, while balancers notice") \
     X(max_body, NUMBER, "1048576", 1024, 67108864, 1, "bytes of a request body")                                        \
     X(max_in_flight, NUMBER, "512", 1, 100000, 1, "requests at work at once per event-loop thread, then 503")           \
     X(max_connections, NUMBER, "20000", 16, 1000000, 1, "open client connections per event-loop thread")                \

@@ -31,7 +31,6 @@
 #define AWAIT_MS 5000 /* for what a gateway has to know of tokens */
 #define SOCKET_PATH "/api/v1/notifications/ws"
 #define ROUTE_COOKIE "purser_route"
-#define DRAIN_ACCEPT_MS 2000
 #define DRAIN_SPREAD_MS 5000
 
 static struct http_server *server;
@@ -271,7 +270,7 @@ static const char *address(void)
 static void drain(void)
 {
     sockets_drain(DRAIN_SPREAD_MS);
-    http_server_drain(server, DRAIN_ACCEPT_MS, DRAIN_SPREAD_MS);
+    http_server_drain(server, settings_duration_ms("drain_accept"), DRAIN_SPREAD_MS);
 }
 
 static unsigned in_flight(void)

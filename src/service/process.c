@@ -27,9 +27,8 @@
 #include <sys/stat.h>
 
 #define CLOCK_LOOK_MS 1000
-#define DRAIN_ACCEPT_MS 2000
 #define DRAIN_SPREAD_MS 5000
-#define DRAIN_LIMIT_MS 9000
+#define DRAIN_REST_MS 7000 /* for all that is under way when no connection is taken any more */
 #define CLEAN_EVERY_MS 60000
 
 static struct {
@@ -214,16 +213,16 @@ static unsigned in_flight(void)
 
 static FIBER_FN void drain(void)
 {
-    int64_t began = clock_mono_ms();
+    int64_t began = clock_mono_ms(), accept_ms = settings_duration_ms("drain_accept");
     health_set_draining();
     log_info("draining", NULL);
     if (process.front_started)
         process.plan->front->drain();
     for (unsigned i = 0; i < process.service_count; i++)
         if (process.services[i]->server)
-            http_server_drain(process.services[i]->server, DRAIN_ACCEPT_MS, DRAIN_SPREAD_MS);
+            http_server_drain(process.services[i]->server, accept_ms, DRAIN_SPREAD_MS);
     bool doors = process.front_started || !process.plan->front;
-    while (doors && in_flight() && clock_mono_ms() - began < DRAIN_LIMIT_MS)
+    while (doors && in_flight() && clock_mono_ms() - began < accept_ms + DRAIN_REST_MS)
         fiber_sleep(20);
     log_info("drained", "{s:I, s:i}", "ms", (json_int_t)(clock_mono_ms() - began), "left", (int)in_flight());
 }

@@ -11,7 +11,7 @@ import { next_address } from '../support/client.mjs';
 import { sleep, until } from '../support/wait.mjs';
 
 test('SIGTERM: what has arrived is answered, sockets are told 1012, status 0', async () => {
-    const shop = await new System().start();
+    const shop = await new System({ settings: { PURSER_DRAIN_ACCEPT: '2s' } }).start();
     const boss = await admin(shop);
     const { sku } = await product(boss);
     const buyers = [];
@@ -53,7 +53,7 @@ test('SIGTERM: what has arrived is answered, sockets are told 1012, status 0', a
 });
 
 test('readiness says draining after SIGTERM, and a second SIGTERM changes nothing', async () => {
-    const shop = await new System().start();
+    const shop = await new System({ settings: { PURSER_DRAIN_ACCEPT: '2s' } }).start();
     const ada = await register(shop);
     const socket = ada.socket();
     await socket.next('hello');
@@ -69,6 +69,22 @@ test('readiness says draining after SIGTERM, and a second SIGTERM changes nothin
     assert.equal(saw.body.status, 'draining');
     await shop.process.stop();
     assert.equal(await socket.close_code(), 1012);
+    await shop.stop();
+});
+
+test('connections are taken for as long as PURSER_DRAIN_ACCEPT says, and with 0s for no longer than SIGTERM takes', async () => {
+    const shop = await new System({ settings: { PURSER_DRAIN_ACCEPT: '60s' } }).start();
+    const ready = () => shop.request('GET', '/health/ready', { unchecked: true, from: next_address(), agent: new http.Agent() });
+    shop.process.child.kill('SIGTERM');
+    await until('readiness is 503', async () => (await ready()).status === 503, { every_ms: 5 });
+    for (let i = 0; i < 20; i += 1) assert.equal((await ready()).body.status, 'draining');
+    await shop.process.kill('SIGKILL');
+
+    shop.settings.PURSER_DRAIN_ACCEPT = '0s';
+    await shop.start();
+    shop.process.child.kill('SIGTERM');
+    await until('no connection is taken', () => ready().then(() => false, (error) => error.code === 'ECONNREFUSED'), { every_ms: 5 });
+    assert.deepEqual(await shop.process.ended, { code: 0, signal: null });
     await shop.stop();
 });
 

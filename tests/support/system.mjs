@@ -58,10 +58,13 @@ export function temporary_folder() {
     return fs.mkdtempSync(path.join(os.tmpdir(), 'purser-test-'));
 }
 
-/** The environment without settings of whoever runs the tests. No order is refused because a machine is slow: what says so asks for it. */
+/**
+ * The environment without settings of whoever runs the tests. No order is refused because a machine is slow, and no balancer has to notice an
+ * end: tests of either ask for it.
+ */
 export function clean_environment(settings) {
     const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PURSER_')));
-    return { ...own, ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=0:exitcode=99', UBSAN_OPTIONS: 'halt_on_error=1:exitcode=99', PURSER_ADMISSION_DELAY: '0s', ...settings };
+    return { ...own, ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=0:exitcode=99', UBSAN_OPTIONS: 'halt_on_error=1:exitcode=99', PURSER_ADMISSION_DELAY: '0s', PURSER_DRAIN_ACCEPT: '0s', ...settings };
 }
 
 /** Runs a command to its end: `{status, stdout, stderr}`. */
