@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define CLOCK_LOOK_MS 1000
 #define DRAIN_SPREAD_MS 5000
@@ -43,6 +44,7 @@ static struct {
     bool cleaning; /* the cleaner's fiber should go on */
     struct http_server *admin;
     struct fiber *waiting; /* the main fiber, until SIGTERM */
+    int64_t calls_end_by_mono_ms; /* 0: nobody has drained */
     int exit_status;
 } process;
 
@@ -109,8 +111,8 @@ static FIBER_FN void handle_apart(void *context, struct http_request *request, s
     struct running_service *entry = context;
     if (health_answer(request, response))
         return;
-    if (entry->service->answers_anyone || internal_accept(request, response))
-        service_handle(entry, request, response);
+    if ((entry->service->answers_anyone || internal_accept(request, response)) && !registry_call(entry, request, response))
+        problem_unavailable(response, 1, "This part of the system is not running.");
 }
 
 static FIBER_FN int listen_apart(struct running_service *entry, struct err *err)
@@ -214,6 +216,7 @@ static unsigned in_flight(void)
 static FIBER_FN void drain(void)
 {
     int64_t began = clock_mono_ms(), accept_ms = settings_duration_ms("drain_accept");
+    process.calls_end_by_mono_ms = began + accept_ms + DRAIN_REST_MS;
     health_set_draining();
     log_info("draining", NULL);
     if (process.front_started)
@@ -222,14 +225,36 @@ static FIBER_FN void drain(void)
         if (process.services[i]->server)
             http_server_drain(process.services[i]->server, accept_ms, DRAIN_SPREAD_MS);
     bool doors = process.front_started || !process.plan->front;
-    while (doors && in_flight() && clock_mono_ms() - began < accept_ms + DRAIN_REST_MS)
+    while (doors && in_flight() && clock_mono_ms() < process.calls_end_by_mono_ms)
         fiber_sleep(20);
     log_info("drained", "{s:I, s:i}", "ms", (json_int_t)(clock_mono_ms() - began), "left", (int)in_flight());
+}
+
+/* Calls of this service go on that nobody can wait for. What they stand on cannot go, so all goes at once, as by a kill: that loses nothing
+ * that was acknowledged. */
+static _Noreturn void end_at_once(const struct running_service *entry)
+{
+    log_warn("ended in the middle of calls", "{s:s, s:i}", "service", entry->service->name, "calls", (int)entry->calls);
+    log_flush();
+    fflush(NULL);
+    _exit(process.exit_status);
+}
+
+static FIBER_FN void stop_service(struct running_service *entry)
+{
+    if (!registry_close(entry, process.calls_end_by_mono_ms))
+        end_at_once(entry);
+    if (entry->engines.database)
+        messaging_stop(entry->engines.database);
+    if (entry->started)
+        entry->service->stop(entry->context);
 }
 
 static FIBER_FN void stop_all(void)
 {
     process.cleaning = false;
+    if (!process.calls_end_by_mono_ms)
+        process.calls_end_by_mono_ms = clock_mono_ms() + DRAIN_REST_MS;
     if (process.front_started)
         process.plan->front->stop();
     upstreams_stop();
@@ -239,13 +264,8 @@ static FIBER_FN void stop_all(void)
         queue_stop(process.queue);
     if (process.stream)
         stream_stop(process.stream);
-    for (unsigned i = process.service_count; i-- > 0;) {
-        if (process.services[i]->engines.database)
-            messaging_stop(process.services[i]->engines.database);
-        registry_close(process.services[i]);
-        if (process.services[i]->started)
-            process.services[i]->service->stop(process.services[i]->context);
-    }
+    for (unsigned i = process.service_count; i-- > 0;)
+        stop_service(process.services[i]);
     for (unsigned i = process.service_count; i-- > 0;)
         if (process.services[i]->relay)
             outbox_relay_stop(process.services[i]->relay);

@@ -1,9 +1,11 @@
 /*
  * Which services run in this process, and the one way to call any service: directly when it is here, over HTTP when it is not. Callers
- * cannot tell the difference but by the time it takes. The list is made at start and only read afterwards.
+ * cannot tell the difference but by the time it takes. The list is made at start and only read afterwards. Calls of a service are counted
+ * from their beginning to their end, however they end, so that it goes only after the last of them.
  */
 #include "service/registry.h"
 
+#include "base/clock.h"
 #include "http/problem.h"
 #include "service/common_routes.h"
 #include "service/upstream.h"
@@ -11,6 +13,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+
+#define CLOSE_LOOK_MS 5
 
 static struct running_service running[SERVICES_MAX];
 static unsigned running_count;
@@ -29,9 +33,13 @@ void registry_open(struct running_service *entry)
     __atomic_store_n(&entry->open, true, __ATOMIC_RELEASE);
 }
 
-void registry_close(struct running_service *entry)
+/* A call counts itself before it looks whether the service is open; here it is the other way round, so that one sees the other. */
+FIBER_FN bool registry_close(struct running_service *entry, int64_t until_mono_ms)
 {
-    __atomic_store_n(&entry->open, false, __ATOMIC_RELEASE);
+    __atomic_store_n(&entry->open, false, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&entry->calls, __ATOMIC_SEQ_CST) && clock_mono_ms() < until_mono_ms)
+        fiber_sleep(CLOSE_LOOK_MS);
+    return !__atomic_load_n(&entry->calls, __ATOMIC_SEQ_CST);
 }
 
 static struct running_service *find_open(const char *name)
@@ -54,13 +62,38 @@ void service_each(void (*visit)(void *arg, const struct service *service, struct
             visit(arg, running[i].service, &running[i].engines, running[i].context);
 }
 
+/* ---- calls ---- */
+
+struct call {
+    struct running_service *entry; /* NULL: it has ended */
+};
+
+static void end_call(void *arg)
+{
+    struct call *call = arg;
+    if (call->entry)
+        __atomic_fetch_sub(&call->entry->calls, 1, __ATOMIC_RELEASE);
+    call->entry = NULL;
+}
+
+FIBER_FN bool registry_call(struct running_service *entry, struct http_request *request, struct http_response *response)
+{
+    struct call *call = arena_alloc(fiber_arena(), sizeof *call);
+    call->entry = entry;
+    __atomic_fetch_add(&entry->calls, 1, __ATOMIC_SEQ_CST);
+    fiber_defer(end_call, call); /* where memory is short the fiber goes on from its end */
+    bool open = __atomic_load_n(&entry->open, __ATOMIC_SEQ_CST);
+    if (open)
+        service_handle(entry, request, response);
+    end_call(call);
+    return open;
+}
+
 FIBER_FN void service_call(const char *service, struct http_request *request, struct http_response *response)
 {
     struct running_service *here = find_open(service);
-    if (here) {
-        service_handle(here, request, response);
+    if (here && registry_call(here, request, response))
         return;
-    }
     struct upstream *upstream = upstream_of(service);
     if (upstream)
         upstream_forward(upstream, request, response);

@@ -22,12 +22,16 @@ struct running_service {
     void *context;
     bool started; /* its start hook succeeded */
     bool open;    /* takes calls */
+    unsigned calls; /* under way, of any worker */
 };
 
 /* At start, on worker 0. The entry lives for ever. */
 struct running_service *registry_add(const struct service *service);
 void registry_open(struct running_service *entry);
-void registry_close(struct running_service *entry);
+/* Takes no more calls, and waits for those under way: true if all had ended by then, so that what the service stands on may go. */
+FIBER_FN bool registry_close(struct running_service *entry, int64_t until_mono_ms);
+/* A request to this service; false, and no answer, if it is closed. */
+FIBER_FN bool registry_call(struct running_service *entry, struct http_request *request, struct http_response *response);
 
 /* Whoever holds the machine: the control socket and the command line. */
 struct http_identity service_administrator(void);

@@ -88,6 +88,23 @@ test('connections are taken for as long as PURSER_DRAIN_ACCEPT says, and with 0s
     await shop.stop();
 });
 
+test('SIGTERM while the provider of the same process sends its callbacks: status 0, and all is paid after the restart', async () => {
+    const shop = await new System().start();
+    const boss = await admin(shop);
+    const { sku } = await product(boss, { stock: 100000 });
+    const buyers = [];
+    for (let round = 0; round < 4; round += 1) {
+        const buyer = await register(shop);
+        buyers.push(buyer);
+        // A backlog, so that charges end and are told of all the while.
+        await Promise.all(Array.from({ length: 60 }, () => buyer.order([{ sku, quantity: 1 }])));
+        await shop.process.stop();
+        await shop.start();
+    }
+    for (const buyer of buyers) await until('all are paid', async () => (await all_pages(buyer, '/orders?status=paid')).length === 60, { every_ms: 500 });
+    await shop.stop();
+});
+
 test('an order acknowledged just before kill -9 is paid and told after the restart', async () => {
     const shop = await new System().start();
     const boss = await admin(shop);
