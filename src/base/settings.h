@@ -37,6 +37,10 @@ bool settings_rate(const char *name, struct settings_rate *ret_rate);
 /* The table as text for `purser help settings`, and as Markdown for docs/settings.md. */
 void settings_print(struct buffer *out, bool markdown);
 
+/* Calls `visit` for each variable of the environment that begins as settings do and is none, with the setting's variable that it may mean, or
+ * NULL. What platforms and scripts set is passed over. Both names are borrowed for the call. */
+void settings_each_unknown(char *const *environment, void (*visit)(void *arg, const char *variable, const char *similar), void *arg);
+
 /* For tests: sets one, checked. */
 int settings_set(const char *name, const char *value, struct err *err);
 

@@ -1,4 +1,5 @@
-/* What the files of the settings share: settings.c (the values), settings_values.c (one value) and settings_sources.c (where they come from). */
+/* What the files of the settings share: settings.c (the values), settings_values.c (one value), settings_sources.c (where they come from) and
+ * settings_unknown.c (what is none). */
 #ifndef PURSER_BASE_SETTINGS_PARTS_H
 #define PURSER_BASE_SETTINGS_PARTS_H
 
@@ -36,6 +37,10 @@ int settings_find(const char *name);
 
 /* PURSER_ and the name in capitals. */
 void settings_variable(const struct settings_row *row, char ret_name[SETTINGS_NAME_SIZE]);
+/* The way back, from PURSER_X, x or X-Y: the name as the table would have it, cut to fit. */
+void settings_name(const char *key, char ret_name[SETTINGS_NAME_SIZE]);
+/* The variable of the setting that a name which is none may mean; false: none is like it. */
+bool settings_similar(const char *name, char ret_variable[SETTINGS_NAME_SIZE]);
 /* Reads and checks; the value's text is borrowed. 0, or -EINVAL with a line that says what it should be. */
 extern int (*settings_checks[])(const char *text, struct err *err); /* of the rows, or NULL */
 int settings_parse(int row, const char *text, struct settings_value *ret_value, struct err *err);

@@ -21,17 +21,17 @@ static int draft_environment(struct settings_draft *draft, struct err *err)
     return 0;
 }
 
-/* "PURSER_X" or "x" to its row. */
-static int find_key(const char *key)
+/* The row of a key behind its dashes, if it has any; or -1 and one line. */
+static int find_key(const char *dashes, const char *key, struct err *err)
 {
-    char name[SETTINGS_NAME_SIZE];
-    size_t size = 0;
-    if (!strncmp(key, "PURSER_", 7))
-        key += 7;
-    for (; key[size] && size < sizeof name - 1; size++)
-        name[size] = key[size] == '-' ? '_' : (char)tolower((unsigned char)key[size]);
-    name[size] = 0;
-    return settings_find(name);
+    char name[SETTINGS_NAME_SIZE], similar[SETTINGS_NAME_SIZE];
+    settings_name(key, name);
+    int row = settings_find(name);
+    if (row < 0 && settings_similar(name, similar))
+        err_set(err, -EINVAL, "there is no setting %s%.60s; the most similar one is %s", dashes, key, similar);
+    else if (row < 0)
+        err_set(err, -EINVAL, "there is no setting %s%.60s; see purser help settings", dashes, key);
+    return row;
 }
 
 static int draft_flags(struct settings_draft *draft, char **flags, struct err *err)
@@ -43,9 +43,9 @@ static int draft_flags(struct settings_draft *draft, char **flags, struct err *e
         size_t size = strcspn(*at + 2, "=");
         snprintf(key, sizeof key, "%.*s", (int)(size < sizeof key ? size : sizeof key - 1), *at + 2);
         const char *text = (*at)[2 + size] ? *at + 3 + size : NULL;
-        int row = find_key(key);
+        int row = find_key("--", key, err);
         if (row < 0)
-            return err_set(err, -EINVAL, "there is no setting --%s; see purser help settings", key);
+            return -EINVAL;
         if (!text && settings_rows[row].type == SETTINGS_FLAG && (!at[1] || !strncmp(at[1], "--", 2)))
             text = "on";
         if (!text && !(text = *++at))
@@ -81,10 +81,9 @@ static int draft_line(struct settings_draft *draft, const char *path, int number
     if (!equals)
         return err_set(err, -EINVAL, "%s line %d: expected KEY=value", path, number);
     *equals = 0;
-    int row = find_key(clean_value(line));
-    if (row < 0)
-        return err_set(err, -EINVAL, "%s line %d: there is no setting %.60s", path, number, line);
-    if (settings_parse(row, clean_value(equals + 1), &draft->values[row], err)) {
+    char *key = clean_value(line);
+    int row = find_key("", key, err);
+    if (row < 0 || settings_parse(row, clean_value(equals + 1), &draft->values[row], err)) {
         err_prefix(err, "%s line %d", path, number);
         return -EINVAL;
     }

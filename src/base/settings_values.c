@@ -84,6 +84,16 @@ void settings_variable(const struct settings_row *row, char ret_name[SETTINGS_NA
         *at = (char)toupper((unsigned char)*at);
 }
 
+void settings_name(const char *key, char ret_name[SETTINGS_NAME_SIZE])
+{
+    size_t size = 0;
+    if (!strncmp(key, "PURSER_", 7))
+        key += 7;
+    for (; key[size] && size < SETTINGS_NAME_SIZE - 1; size++)
+        ret_name[size] = key[size] == '-' ? '_' : (char)tolower((unsigned char)key[size]);
+    ret_name[size] = 0;
+}
+
 /* Scheme, host and perhaps a port, as browsers write them in Origin: what differs from that would never be met. */
 static bool is_origin(struct text text)
 {

@@ -1,4 +1,5 @@
 /* `purser run` and `purser migrate`: picks the services and hands them to the process skeleton. */
+#include "base/log.h"
 #include "base/settings.h"
 #include "base/uuid.h"
 #include "cli/cli.h"
@@ -7,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SERVICES_ROOM 16
 #define DEMO_EMAIL "admin@example.com"
@@ -107,6 +109,12 @@ static FIBER_FN void welcome(void *unused)
     fflush(stdout);
 }
 
+static void warn_of_unknown(void *unused, const char *variable, const char *similar)
+{
+    (void)unused;
+    log_warn("this variable is no setting", "{s:s, s:s?}", "variable", variable, "similar", similar);
+}
+
 int cli_run(struct cli_arguments *arguments)
 {
     struct choice choice = {0};
@@ -115,6 +123,7 @@ int cli_run(struct cli_arguments *arguments)
         return status;
     if (!cli_load_settings(arguments))
         return 1;
+    settings_each_unknown(environ, warn_of_unknown, NULL);
     choose(arguments, &choice);
     status = check_reach(&choice);
     if (status)

@@ -78,6 +78,15 @@ test('unknown settings, services and commands are refused', async () => {
     assert.match(stderr, /dance/);
 });
 
+test('a variable that is no setting is a warning with the most similar one, and its value is not shown', async () => {
+    const shop = await new System({ settings: { PURSER_KEY_SECRETS: 'hush', PURSER_ENGINES_PORT: '15000' } }).start();
+    await until('the log says ready', () => shop.process.log().some((line) => line.event === 'ready'));
+    const warned = shop.process.log().filter((line) => line.event === 'this variable is no setting');
+    assert.deepEqual(warned.map((line) => [line.variable, line.similar]), [['PURSER_KEY_SECRETS', 'PURSER_KEY_SECRET']]);
+    assert.ok(!shop.process.lines.some((line) => line.includes('hush')));
+    await shop.stop();
+});
+
 test('a damaged database is one clear line', async () => {
     const shop = await new System().start();
     await register(shop);

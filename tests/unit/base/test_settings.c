@@ -107,7 +107,8 @@ static void what_is_wrong_is_refused_with_words(void **state)
         {"--cors-origins=://a", "origins"},
         {"--cors-origins=https://A.example", "origins"},
         {"--cors-origins=null", "origins"},
-        {"--nonsense=1", "--nonsense"},
+        {"--nonsense=1", "no setting --nonsense; see"},
+        {"--key-secrets=hush", "no setting --key-secrets; the most similar one is PURSER_KEY_SECRET"},
         {"listen", "no flag"},
         {"--listen", "needs a value"},
         {"--config=/nonexistent/file", "cannot read"},
@@ -134,6 +135,66 @@ static void one_can_be_set(void **state)
         assert_int_equal(settings_set("cors_origins", origins[i], &err), 0);
 }
 
+struct unknown {
+    unsigned count;
+    char variables[16][64], similar[16][64];
+};
+
+static void note_unknown(void *arg, const char *variable, const char *similar)
+{
+    struct unknown *unknown = arg;
+    assert_true(unknown->count < 16);
+    snprintf(unknown->variables[unknown->count], 64, "%s", variable);
+    snprintf(unknown->similar[unknown->count++], 64, "%s", similar ? similar : "");
+}
+
+static void variables_that_are_no_settings_are_told(void **state)
+{
+    static const struct {
+        const char *entry, *similar;
+    } cases[] = {
+        {"PURSER_LISTENS=x", "PURSER_LISTEN"},
+        {"PURSER_CORS_ORIGIN=", "PURSER_CORS_ORIGINS"},
+        {"PURSER_RATELIMIT_IP=off", "PURSER_RATE_LIMIT_IP"},
+        {"PURSER_DATABASE_ULR=sqlite:", "PURSER_DATABASE_URL"},
+        {"PURSER_order_expiry=1m", "PURSER_ORDER_EXPIRY"},
+        {"PURSER_PORT=8080", ""},
+        {"PURSER_GATEWAY_PORTS=tcp", ""},
+        {"PURSER_X=1", ""},
+    };
+    char *environment[] = {
+        (char *)cases[0].entry,
+        (char *)cases[1].entry,
+        (char *)cases[2].entry,
+        (char *)cases[3].entry,
+        (char *)cases[4].entry,
+        (char *)cases[5].entry,
+        (char *)cases[6].entry,
+        (char *)cases[7].entry,
+        /* Of others, or settings: */
+        "PATH=/bin",
+        "PURSER_=1",
+        "PURSERS_LISTEN=1",
+        "PURSER_LISTEN=1",
+        "PURSER_DATA=x",
+        "PURSER_ENGINES_PORT=15000",
+        "PURSER_CLUSTER_OFFSET=1",
+        "PURSER_BASE_URL=http://x",
+        "PURSER_GATEWAY_SERVICE_HOST=10.0.0.1",
+        "PURSER_GATEWAY_SERVICE_PORT_WEB=80",
+        "PURSER_GATEWAY_PORT=tcp://10.0.0.1:80",
+        "PURSER_GATEWAY_PORT_80_TCP_ADDR=10.0.0.1",
+        NULL,
+    };
+    struct unknown unknown = {0};
+    settings_each_unknown(environment, note_unknown, &unknown);
+    assert_int_equal(unknown.count, sizeof cases / sizeof *cases);
+    for (size_t i = 0; i < unknown.count; i++) {
+        assert_int_equal(strncmp(cases[i].entry, unknown.variables[i], strlen(unknown.variables[i])), 0);
+        assert_string_equal(unknown.similar[i], cases[i].similar);
+    }
+}
+
 static void all_are_printed(void **state)
 {
     struct buffer out = {0};
@@ -148,8 +209,12 @@ static void all_are_printed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults_are_those_of_the_table), cmocka_unit_test(later_sources_win),
-        cmocka_unit_test(what_is_wrong_is_refused_with_words), cmocka_unit_test(one_can_be_set), cmocka_unit_test(all_are_printed),
+        cmocka_unit_test(defaults_are_those_of_the_table),
+        cmocka_unit_test(later_sources_win),
+        cmocka_unit_test(what_is_wrong_is_refused_with_words),
+        cmocka_unit_test(one_can_be_set),
+        cmocka_unit_test(all_are_printed),
+        cmocka_unit_test(variables_that_are_no_settings_are_told),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
