@@ -20,7 +20,7 @@ const struct settings_row settings_rows[] = {SETTINGS_TABLE(ROW)};
 
 static _Atomic(const struct settings_value *) values[SETTINGS_COUNT];
 static unsigned char slots[SLOTS]; /* row + 1, or 0 */
-int (*settings_checks[SETTINGS_COUNT])(const char *text, struct err *err);
+settings_check *settings_checks[SETTINGS_COUNT];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static char **flags; /* as given to settings_load: they win again at every reload */
 
@@ -116,9 +116,13 @@ int settings_reload(struct err *err)
     return load(true, err);
 }
 
-void settings_check_by(const char *name, int (*check)(const char *text, struct err *err))
+int settings_check_by(const char *name, settings_check *check, struct err *err)
 {
-    settings_checks[settings_find(name)] = check;
+    int row = settings_find(name);
+    char variable[SETTINGS_NAME_SIZE];
+    settings_variable(&settings_rows[row], variable);
+    settings_checks[row] = check;
+    return check(variable, settings_text(name), err);
 }
 
 int settings_set(const char *name, const char *value, struct err *err)

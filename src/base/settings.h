@@ -18,8 +18,10 @@ int settings_load(char **arguments, struct err *err);
  * while running keep their value with a warning. */
 int settings_reload(struct err *err);
 
-/* From now on a text of this setting has to pass `check` too, which says what is wrong with it: its owner knows what no type does. */
-void settings_check_by(const char *name, int (*check)(const char *text, struct err *err));
+typedef int settings_check(const char *variable, const char *text, struct err *err);
+/* From now on a text of this setting has to pass `check`, too, whose one line names the variable and says what is wrong: its owner knows what no
+ * type does. The text that it has now is checked first: 0, or negative. */
+int settings_check_by(const char *name, settings_check *check, struct err *err);
 
 /* The names are those of the table without PURSER_, lower case: settings_text("database_url"). An unknown name or another
  * type is a bug and aborts. Values stay valid for ever (a reload keeps the old strings alive). Any thread. */

@@ -42,7 +42,7 @@ void settings_name(const char *key, char ret_name[SETTINGS_NAME_SIZE]);
 /* The variable of the setting that a name which is none may mean; false: none is like it. */
 bool settings_similar(const char *name, char ret_variable[SETTINGS_NAME_SIZE]);
 /* Reads and checks; the value's text is borrowed. 0, or -EINVAL with a line that says what it should be. */
-extern int (*settings_checks[])(const char *text, struct err *err); /* of the rows, or NULL */
+extern settings_check *settings_checks[]; /* of the rows, or NULL */
 int settings_parse(int row, const char *text, struct settings_value *ret_value, struct err *err);
 
 /* ---- the sources ---- */

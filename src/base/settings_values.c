@@ -134,7 +134,7 @@ int settings_parse(int row, const char *text, struct settings_value *ret_value, 
     settings_variable(&settings_rows[row], name);
     const char *other = wanted_text(settings_rows[row].name, text);
     if (!other && !parse(&settings_rows[row], text, ret_value))
-        return settings_checks[row] ? settings_checks[row](text, err) : 0;
+        return settings_checks[row] ? settings_checks[row](name, text, err) : 0;
     if (other)
         snprintf(wanted, sizeof wanted, "%s", other);
     else

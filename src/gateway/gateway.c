@@ -206,8 +206,9 @@ static struct operations_own own_numbers(void)
     };
 }
 
-static int check_proxies(const char *text, struct err *err)
+static int check_proxies(const char *variable, const char *text, struct err *err)
 {
+    (void)variable;
     struct proxies *parsed = NULL;
     int error = proxies_parse(text, &parsed, err);
     proxies_free(parsed);
@@ -243,8 +244,9 @@ static FIBER_FN int start(struct cache *cache, struct err *err)
     own = router_new(gateway_routes, NULL);
     if (!own)
         return err_set(err, -ENOMEM, "out of memory");
-    settings_check_by("trusted_proxies", check_proxies);
-    int error = load_proxies(err);
+    int error = settings_check_by("trusted_proxies", check_proxies, err);
+    if (!error)
+        error = load_proxies(err);
     if (!error)
         error = web_app_start(err);
     if (!error)

@@ -1,30 +1,23 @@
 /* The provider port's wrapper: finds the adapter by the URL's scheme, and limits every call by the setting payment_timeout. */
 #include "base/settings.h"
-#include "base/text.h"
+#include "http/url.h"
 #include "payments/provider_ops.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-/* http://host:port in parts. */
-static int parse_address(const char *url, struct provider *provider)
+static int take_address(const char *text, struct provider *provider, struct err *err)
 {
-    struct text rest = text_of(url), host;
-    int64_t port = 80;
-    if (!text_starts(rest, text_of("http://")))
-        return -EINVAL;
-    rest = (struct text){rest.at + 7, rest.size - 7};
-    while (rest.size && rest.at[rest.size - 1] == '/')
-        rest.size--;
-    const char *colon = memrchr(rest.at, ':', rest.size);
-    host = (struct text){rest.at, colon ? (size_t)(colon - rest.at) : rest.size};
-    if (colon && text_to_int64((struct text){colon + 1, rest.size - host.size - 1}, &port) < 0)
-        return -EINVAL;
-    if (!host.size || memchr(host.at, '/', host.size) || port < 1 || port > 65535)
-        return -EINVAL;
-    provider->port = (int)port;
-    provider->host = strndup(host.at, host.size);
-    return provider->host ? 0 : -ENOMEM;
+    struct http_url url;
+    const char *wrong = http_url_parse(text_of(text), &url);
+    if (!wrong && url.target.size > 1)
+        wrong = "has a path";
+    if (wrong)
+        return err_set(err, -EINVAL, "PURSER_PAYMENT_PROVIDER_URL is \"%.80s\"; it should be sandbox: or http://host:port, but %s", text,
+                       wrong);
+    provider->port = url.port;
+    provider->host = strndup(url.host.at, url.host.size);
+    return provider->host ? 0 : err_set(err, -ENOMEM, "out of memory");
 }
 
 int provider_open(const struct provider **ret_provider, struct err *err)
@@ -34,9 +27,10 @@ int provider_open(const struct provider **ret_provider, struct err *err)
     if (!provider)
         return err_set(err, -ENOMEM, "out of memory");
     provider->ops = &sandbox_provider_ops;
-    if (strcmp(url, "sandbox:") != 0 && parse_address(url, provider) < 0) {
+    int error = strcmp(url, "sandbox:") == 0 ? 0 : take_address(url, provider, err);
+    if (error) {
         free(provider);
-        return err_set(err, -EINVAL, "PURSER_PAYMENT_PROVIDER_URL should be sandbox: or http://host:port, not %s", url);
+        return error;
     }
     *ret_provider = provider;
     return 0;

@@ -11,6 +11,7 @@
 #include "contracts/callbacks.h"
 #include "engines/wakeup.h"
 #include "http/client.h"
+#include "http/url.h"
 #include "runtime/worker.h"
 #include "sandbox/store.h"
 #include "service/service.h"
@@ -42,35 +43,17 @@ struct sending {
     struct callback *callback;
 };
 
-/* http://host:port/path in parts; false for anything else. */
-static bool url_parts(struct arena *arena, const char *url, const char **ret_host, int *ret_port, const char **ret_target)
-{
-    struct text rest = text_of(url), authority;
-    int64_t port = 80;
-    if (!text_starts(rest, text_of("http://")))
-        return false;
-    rest = (struct text){rest.at + 7, rest.size - 7};
-    text_split(&rest, '/', &authority);
-    struct text digits = authority, host;
-    text_split(&digits, ':', &host);
-    if (digits.size && (text_to_int64(digits, &port) || port < 1 || port > 65535))
-        return false;
-    *ret_host = arena_copy(arena, host.at, host.size);
-    *ret_port = (int)port;
-    *ret_target = arena_printf(arena, "/%.*s", (int)rest.size, rest.size ? rest.at : "");
-    return host.size > 0;
-}
-
-static FIBER_FN int send_outside(const char *url, struct text body, const char *signature, struct http_response *answer)
+static FIBER_FN int send_outside(struct text body, const char *signature, struct http_response *answer)
 {
     struct arena *arena = fiber_arena();
-    const char *host, *target, *addresses[1];
-    int port;
-    if (!url_parts(arena, url, &host, &port, &target))
+    const char *addresses[1];
+    struct http_url url;
+    if (http_url_parse(text_of(settings_text("callback_url")), &url))
         return -EINVAL;
-    int count = http_resolve(host, port, addresses, 1);
+    int count = http_resolve(arena_copy(arena, url.host.at, url.host.size), url.port, addresses, 1);
     if (count <= 0)
         return count ? count : -ENOENT;
+    const char *target = url.target.size ? arena_copy(arena, url.target.at, url.target.size) : "/";
     struct http_call call = {.address = addresses[0], .method = "POST", .target = target, .body = body};
     http_header_add(arena, &call.headers, "Content-Type", "application/json");
     http_header_add(arena, &call.headers, CALLBACK_SIGNATURE_HEADER, signature);
@@ -108,11 +91,11 @@ static int64_t retry_after_of(const struct http_response *answer)
 static FIBER_FN void send_one(void *arg)
 {
     struct callback *callback = ((struct sending *)arg)->callback;
-    const char *url = settings_text("callback_url");
+    bool outside = *settings_text("callback_url");
     char *signature = callback_sign(fiber_arena(), settings_text("callback_secret"), clock_wall_ms() / 1000, callback->body);
     struct http_response answer = {.arena = fiber_arena()};
     fiber_set_deadline(clock_mono_ms() + CALL_MS);
-    int error = *url ? send_outside(url, callback->body, signature, &answer) : send_inside(callback->body, signature, &answer);
+    int error = outside ? send_outside(callback->body, signature, &answer) : send_inside(callback->body, signature, &answer);
     callback->is_taken = !error && answer.status >= 200 && answer.status <= 299;
     if (callback->is_taken)
         return;

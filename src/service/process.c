@@ -16,7 +16,6 @@
 #include "service/health.h"
 #include "service/internal.h"
 #include "service/registry.h"
-#include "service/upstream.h"
 #include "service/upstream_background.h"
 
 #include <errno.h>
@@ -68,18 +67,11 @@ static bool any_needs_messages(void)
     return false;
 }
 
-/* What lives elsewhere is looked for from the start, not at the first request. */
-static void know_upstreams(void)
-{
-    static const char *const names[] = {"users", "orders", "payments", "notifications", "functions"};
-    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
-        upstream_of(names[i]);
-}
-
 static FIBER_FN int start_engines(struct err *err)
 {
-    know_upstreams();
-    int error = cache_open(&process.cache, err);
+    int error = upstreams_start(err);
+    if (!error)
+        error = cache_open(&process.cache, err);
     if (error)
         return error;
     health_watch("cache", false, cache_up, process.cache);

@@ -13,22 +13,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#define UPSTREAMS_MAX 8
 #define BUDGET_START 50 /* five repeats before any was earned */
 
-static struct upstream upstreams[UPSTREAMS_MAX];
+static const char *const names[] = {"users", "orders", "payments", "notifications", "functions"}; /* each has a setting NAME_url */
+#define NAMES (sizeof names / sizeof *names)
+
+static struct upstream upstreams[NAMES];
 static unsigned upstream_count;
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 
 static struct upstream *make(const char *service)
 {
-    if (upstream_count == UPSTREAMS_MAX)
-        return NULL;
     struct upstream *upstream = &upstreams[upstream_count];
     char labels[96];
-    upstream->service = strdup(service);
-    if (!upstream->service)
-        return NULL;
+    upstream->service = service;
     snprintf(upstream->setting, sizeof upstream->setting, "%s_url", service);
     snprintf(labels, sizeof labels, "service=\"%s\"", service);
     upstream->repeats = counter_get("purser_upstream_repeats_total", labels, "Requests sent a second time");
@@ -49,21 +47,42 @@ static struct upstream *find(const char *service)
     return NULL;
 }
 
+/* The constant of that name; NULL where there is no such service, or it is said to be nowhere. */
+static const char *known_name(const char *service)
+{
+    char setting[64];
+    snprintf(setting, sizeof setting, "%s_url", service);
+    for (unsigned i = 0; i < NAMES; i++)
+        if (strcmp(names[i], service) == 0)
+            return *settings_text(setting) ? names[i] : NULL;
+    return NULL;
+}
+
 struct upstream *upstream_of(const char *service)
 {
     struct upstream *upstream = find(service);
-    char setting[64];
-    if (upstream)
+    const char *name = upstream ? NULL : known_name(service);
+    if (!name)
         return upstream;
-    snprintf(setting, sizeof setting, "%s_url", service);
-    if (!*settings_text(setting))
-        return NULL;
     pthread_mutex_lock(&making);
-    upstream = find(service);
+    upstream = find(name);
     if (!upstream)
-        upstream = make(service);
+        upstream = make(name);
     pthread_mutex_unlock(&making);
     return upstream;
+}
+
+int upstreams_start(struct err *err)
+{
+    for (unsigned i = 0; i < NAMES; i++) {
+        char setting[64];
+        snprintf(setting, sizeof setting, "%s_url", names[i]);
+        int error = upstream_url_check(setting, err);
+        if (error)
+            return error;
+        upstream_of(names[i]);
+    }
+    return 0;
 }
 
 void upstreams_stop(void)

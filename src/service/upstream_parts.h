@@ -7,6 +7,7 @@
 
 #include "base/metrics.h"
 #include "http/client.h"
+#include "http/url.h"
 #include "service/upstream.h"
 
 #define INSTANCES_MAX 64
@@ -55,6 +56,13 @@ void instance_failed(struct upstream *upstream, struct instance *instance);
 /* upstream_call.c: one call of one instance. 0, or as http_client_call. */
 FIBER_FN int upstream_call_instance(struct upstream *upstream, struct instance *instance, struct http_request *request,
                                     struct http_response *response, enum http_call_progress *ret_progress);
+
+/* upstream_url.c */
+
+/* Has every text of a setting such as orders_url checked, the present one first: 0, or -EINVAL with one line. */
+int upstream_url_check(const char *setting, struct err *err);
+/* Takes the next address off a checked list; false at its end. */
+bool upstream_url_next(struct text *list, struct http_url *ret_url);
 
 /* upstream_watch.c: the fiber that resolves the names of an upstream (`arg`) and asks its instances for their health. On worker 0. */
 FIBER_FN void upstream_watch(void *arg);

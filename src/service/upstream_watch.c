@@ -34,24 +34,11 @@ static struct instance *find_slot(struct upstream *upstream, const char *address
     return instance;
 }
 
-/* One http://host:port of the list; marks its addresses in `seen`. False if the name gave no answer: then what was known stays. */
-static FIBER_FN bool resolve_one(struct upstream *upstream, struct text url, bool *seen)
+/* One of the list; marks its addresses in `seen`. False if the name gave no answer: then what was known stays. */
+static FIBER_FN bool resolve_one(struct upstream *upstream, const struct http_url *url, bool *seen)
 {
-    struct arena *arena = fiber_arena();
-    struct text scheme = text_of("http://");
-    if (!text_starts(url, scheme))
-        return false;
-    char *host = arena_copy(arena, url.at + scheme.size, url.size - scheme.size);
-    char *slash = strchr(host, '/'), *colon;
-    if (slash)
-        *slash = '\0';
-    colon = strrchr(host, ':');
-    int64_t port;
-    if (!colon || text_to_int64(text_of(colon + 1), &port) || port < 1 || port > 65535)
-        return false;
-    *colon = '\0';
     const char *addresses[INSTANCES_MAX];
-    int n = http_resolve(host, (int)port, addresses, INSTANCES_MAX);
+    int n = http_resolve(arena_copy(fiber_arena(), url->host.at, url->host.size), url->port, addresses, INSTANCES_MAX);
     for (int i = 0; i < n; i++) {
         struct instance *instance = find_slot(upstream, addresses[i]);
         if (instance)
@@ -64,9 +51,10 @@ static FIBER_FN void resolve(struct upstream *upstream)
 {
     bool seen[INSTANCES_MAX] = {false}, whole = true;
     upstream->url = settings_text(upstream->setting);
-    struct text rest = text_of(upstream->url), part;
-    while (text_split(&rest, ',', &part))
-        whole &= resolve_one(upstream, text_trim(part), seen);
+    struct text rest = text_of(upstream->url);
+    struct http_url url;
+    while (upstream_url_next(&rest, &url))
+        whole &= resolve_one(upstream, &url, seen);
     for (unsigned i = 0; i < upstream_slots(upstream); i++)
         if (seen[i] || whole)
             set(upstream->instances[i].live, seen[i]);

@@ -62,6 +62,15 @@ test('settings that cannot work name themselves', async () => {
     ]) await refused({ [name]: value }, [new RegExp(`${name}|${name.slice(7).toLowerCase()}|${name.slice(7).toLowerCase().replaceAll('_', '-')}|${value}`)]);
 });
 
+test('addresses of services and providers that are none are refused at the start, not when somebody calls', async () => {
+    for (const [name, value, word] of [
+        ['PURSER_USERS_URL', 'users:3001', /does not begin with http:/], ['PURSER_ORDERS_URL', 'http://orders:99999', /no port/],
+        ['PURSER_PAYMENTS_URL', 'http://one:1,,http://two:2', /address 2 is empty/], ['PURSER_NOTIFICATIONS_URL', 'http://one:1,https://two:2', /address 2 does not begin/],
+        ['PURSER_FUNCTIONS_URL', 'http://functions:3005/api', /address 1 has a path/], ['PURSER_PAYMENT_PROVIDER_URL', 'http://sandbox:x', /no port/],
+        ['PURSER_CALLBACK_URL', 'http:///callbacks', /no host/],
+    ]) await refused({ [name]: value }, [new RegExp(name), word]);
+});
+
 test('many starts at once that cannot work: each ends with its line', async () => {
     for (let round = 0; round < 3; round += 1) await Promise.all(Array.from({ length: 16 }, () => refused({ PURSER_LISTEN: 'nowhere' }, [/nowhere/])));
 });

@@ -175,7 +175,7 @@ test('SIGHUP takes new origins and limits and drops no socket; a bad file is ref
     assert.equal(await allowed('https://one.example'), false);
     const answer = await shop.request('GET', '/api/v1/products', { from: next_address() });
     assert.match(answer.headers['ratelimit-policy'], /q=7;w=10/);
-    for (const bad of ['PURSER_RATE_LIMIT_IP=nonsense', 'PURSER_TRUSTED_PROXIES=10.0.0.0/33']) {
+    for (const bad of ['PURSER_RATE_LIMIT_IP=nonsense', 'PURSER_TRUSTED_PROXIES=10.0.0.0/33', 'PURSER_ORDERS_URL=http://orders:99999']) {
         fs.writeFileSync(file, `PURSER_CORS_ORIGINS=https://three.example\n${bad}\n`);
         const before = shop.process.lines.length;
         shop.process.child.kill('SIGHUP');
