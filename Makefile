@@ -1,7 +1,7 @@
 # The front door: `make help` lists what there is. Meson builds into build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build web cluster test-compose bench fuzz soak fmt clean install
+.PHONY: help run test build web cluster test-cluster test-compose bench fuzz soak fmt clean install
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -26,6 +26,11 @@ cluster: build ## engines, two gateways, two of each service, Nginx on http://12
 	@scripts/web
 	@scripts/cluster run
 
+test-cluster: build ## every suite on the cluster, the long ones too, in some twenty minutes; ONLY=name runs one
+	@scripts/install test
+	@scripts/npm-tests
+	@scripts/test-cluster $(ONLY)
+
 test-compose: ## the cluster in containers, on any machine that can run them
 	@scripts/test-compose
 
@@ -38,7 +43,7 @@ fuzz: ## every fuzz target, 60 s each; EACH=N for N s
 	@scripts/install test
 	@scripts/fuzz $(or $(EACH),60)
 
-soak: build ## ten minutes under load, a failure of every call, then a minute for each fuzz target
+soak: build ## ten minutes under load, the cluster's suites, a failure of every call, then a minute for each fuzz target
 	@scripts/install test
 	@scripts/soak
 
