@@ -8,10 +8,12 @@ import { until } from './wait.mjs';
 
 const deploy = new URL('../../deploy/nginx/', import.meta.url).pathname;
 
+const whole = (inside, port) => (typeof inside === 'function' ? inside(port) : `listen 127.0.0.1:${port}; ${inside}`);
+
 export class Nginx {
     /**
      * `http`: what comes before http.conf (upstreams); `origin`: the one that may call from a browser; `servers`: the inside of each
-     * server's block, without its `listen`. `bases` has an address for each.
+     * server's block, without its `listen`, or a function of a port that gives all of it. `bases` has an address for each.
      */
     constructor({ http = '', origin = '', servers }) {
         Object.assign(this, { http, origin, servers, folder: temporary_folder() });
@@ -30,7 +32,7 @@ export class Nginx {
             http { include /etc/nginx/mime.types; ${temp} ${this.http}
                 map $http_origin $cors_origin { default ""; ${this.origin && `"${this.origin}" $http_origin;`} }
                 include http.conf; access_log ${this.folder}/access.log purser;
-                ${this.servers.map((inside, i) => `server { listen 127.0.0.1:${ports[i]}; ${inside} location = /started { return 204; } }`).join('\n')} }`);
+                ${this.servers.map((inside, i) => `server { ${whole(inside, ports[i])} location = /started { return 204; } }`).join('\n')} }`);
         this.process = spawn('nginx', ['-c', path.join(this.folder, 'nginx.conf'), '-p', this.folder, '-e', path.join(this.folder, 'error.log')],
             { stdio: ['ignore', 'inherit', 'inherit'] });
         await until('nginx answers', () => {
