@@ -75,7 +75,9 @@ struct text event_print(struct arena *arena, struct event *event)
     if (!event->time_wall_ms)
         event->time_wall_ms = clock_wall_ms();
     time_print(event->time_wall_ms, time);
-    data.at = json_print(arena, event->data, &data.size);
+    data = event->printed;
+    if (!data.at)
+        data.at = json_print(arena, event->data, &data.size);
     add_string(&parts, "{\"specversion\":\"1.0\",");
     add_member(&parts, arena, "id", event->id);
     add_member(&parts, arena, "source", event->source);

@@ -15,6 +15,7 @@ struct event {
     int64_t sequence;        /* of this aggregate, from 1; 0: none */
     const char *causation_id; /* id of the event that led to it, or NULL */
     json_t *data;
+    struct text printed; /* the data of an event that is made, as JSON already, and then in place of `data` */
 };
 
 /* Text in the arena; fills id and time where missing. */

@@ -110,19 +110,14 @@ int order_request_refund(struct transaction *tx, const struct order *order, cons
 /* Work for functions that are hooked on new orders: the order as the API shows it. */
 static int hand_to_functions(struct transaction *tx, const struct order *order, const struct cause *cause)
 {
-    json_t *data;
-    struct arena *arena = transaction_arena(tx);
     if (!settings_flag("functions"))
         return 0;
-    int code = json_parse(arena, print_order(arena, order), &data, NULL);
-    if (code < 0)
-        return code;
     struct event event = {
         .source = SOURCE_ORDERS,
         .type = EVENT_ORDER_PLACED,
         .subject = order->id,
         .traceparent = cause->traceparent,
-        .data = data,
+        .printed = print_order(transaction_arena(tx), order),
     };
     return send_to(tx, OUTBOX_QUEUE, QUEUE_ORDER_CREATED, order, &event);
 }

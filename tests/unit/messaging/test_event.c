@@ -52,6 +52,16 @@ static void test_optional_members_are_left_out(void **state)
     arena_free(arena);
 }
 
+static void test_data_that_is_text_already(void **state)
+{
+    struct arena *arena = arena_new();
+    struct event event = {.source = "/orders", .type = "purser.order.placed", .subject = "s", .printed = text_of("{\"total\":5}")},
+                 read = {0};
+    assert_int_equal(event_parse(arena, event_print(arena, &event), &read, NULL), 0);
+    assert_int_equal(json_get_integer(read.data, "total"), 5);
+    arena_free(arena);
+}
+
 #define ID "\"id\":\"0190a000-0000-7000-8000-000000000001\","
 #define REST "\"source\":\"/x\",\"type\":\"t\",\"subject\":\"s\","
 
@@ -96,6 +106,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_there_and_back),
         cmocka_unit_test(test_optional_members_are_left_out),
+        cmocka_unit_test(test_data_that_is_text_already),
         cmocka_unit_test(test_what_is_no_event),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
