@@ -32,14 +32,23 @@ static bool is_named_in(struct text name, struct text list)
     return false;
 }
 
-/* RFC 9110 section 7.6.1: what concerns one connection alone stays there. */
+/* RFC 9110 section 7.6.1: what concerns one connection alone stays there, and so does what Connection names, in any of its lines. */
+static bool stays_here(struct text name, const struct http_headers *headers)
+{
+    if (is_hop_by_hop(name))
+        return true;
+    for (unsigned i = 0; i < headers->count; i++)
+        if (text_equal_nocase(headers->list[i].name, text_of("Connection")) && is_named_in(name, headers->list[i].value))
+            return true;
+    return false;
+}
+
 static struct http_headers end_to_end(struct arena *arena, const struct http_headers *headers)
 {
-    struct text connection = http_header(headers, "Connection");
     struct http_headers kept = {0};
     for (unsigned i = 0; i < headers->count; i++) {
         struct http_header *header = &headers->list[i];
-        if (is_hop_by_hop(header->name) || (connection.at && is_named_in(header->name, connection)))
+        if (stays_here(header->name, headers))
             continue;
         http_header_add(arena, &kept, arena_copy(arena, header->name.at, header->name.size),
                         arena_copy(arena, header->value.at, header->value.size));
@@ -47,9 +56,13 @@ static struct http_headers end_to_end(struct arena *arena, const struct http_hea
     return kept;
 }
 
+/* By what the instance sees: a key that stays here protects nothing there. */
 static bool is_idempotent(const struct http_request *request)
 {
-    return request->method == HTTP_GET || request->method == HTTP_HEAD || http_header(&request->headers, "Idempotency-Key").at;
+    if (request->method == HTTP_GET || request->method == HTTP_HEAD)
+        return true;
+    struct text key = text_of("Idempotency-Key");
+    return http_header(&request->headers, key.at).at && !stays_here(key, &request->headers);
 }
 
 /* Whether another instance may be asked: one that was not reached has done nothing, and what is idempotent has one effect if done twice. An

@@ -134,6 +134,7 @@ test('an instance that breaks off: what is idempotent asks the other one, what i
         }, { every_ms: 1 });
     }
     const [before, other] = orders.map((one) => one.seen.length);
+    const keyed = [...orders[0].seen, ...orders[1].seen].filter((call) => call.headers['idempotency-key']).length;
     let sent = 0;
     await until('it was the broken one that was asked', async () => {
         const answer = await order();
@@ -142,6 +143,16 @@ test('an instance that breaks off: what is idempotent asks the other one, what i
         return answer.status === 502;
     }, { every_ms: 1 });
     assert.equal(orders[0].seen.length + orders[1].seen.length, before + other + sent);
+    // A key that Connection names, in its second line at that, stays at the gateway and protects nothing.
+    await until('it was the broken one that was asked', async () => {
+        const answer = await order({ key: crypto.randomUUID(), headers: { connection: ['keep-alive', 'idempotency-key'] } });
+        sent += 1;
+        assert.ok([200, 502].includes(answer.status), answer.text);
+        return answer.status === 502;
+    }, { every_ms: 1 });
+    assert.equal(orders[0].seen.length + orders[1].seen.length, before + other + sent);
+    const kept = [...orders[0].seen, ...orders[1].seen].filter((call) => call.headers['idempotency-key']);
+    assert.equal(kept.length, keyed);
     orders[0].mood = 'well';
 });
 
