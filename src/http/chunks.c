@@ -115,7 +115,7 @@ int http_chunks_feed(struct http_chunks *chunks, struct text bytes, struct buffe
         int next = step(chunks, bytes.at[i++]);
         if (next < 0 || ++chunks->line > (chunks->state >= TRAILER_START ? TRAILERS_MAX : CHUNK_LINE_MAX))
             result = -EBADMSG;
-        else if (next == DATA && chunks->left > size_max - out->size)
+        else if (next == DATA && (out->size > size_max || chunks->left > size_max - out->size)) /* the limit may have been lowered meanwhile */
             result = -EMSGSIZE;
         if (next >= 0) {
             if (next == SIZE && chunks->state != SIZE)

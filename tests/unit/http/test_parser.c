@@ -301,6 +301,26 @@ static void test_chunked(void **state)
         }
 }
 
+static int feed(struct http_chunks *chunks, const char *bytes, struct buffer *out, size_t size_max)
+{
+    size_t used;
+    return http_chunks_feed(chunks, text_of(bytes), out, size_max, &used);
+}
+
+/* A reload may do it. */
+static void test_chunked_under_a_lowered_limit(void **state)
+{
+    struct http_chunks chunks = {0};
+    struct buffer out = {0};
+    assert_int_equal(feed(&chunks, "8\r\n01234567\r\n", &out, 10), 0);
+    assert_int_equal(feed(&chunks, "1\r\n", &out, 5), -EMSGSIZE);
+    buffer_fini(&out);
+    chunks = (struct http_chunks){0};
+    assert_int_equal(feed(&chunks, "8\r\n0123", &out, 10), 0);
+    assert_int_equal(feed(&chunks, "4567\r\nfffffffffffffff\r\n", &out, 1), -EMSGSIZE);
+    buffer_fini(&out);
+}
+
 static void test_endless_overhead(void **state)
 {
     struct buffer out = {0}, line = {0};
@@ -325,6 +345,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good_requests),    cmocka_unit_test(test_bad_requests), cmocka_unit_test(test_bad_targets_leave_the_head),
         cmocka_unit_test(test_limits),           cmocka_unit_test(test_responses),    cmocka_unit_test(test_chunked),
+        cmocka_unit_test(test_chunked_under_a_lowered_limit),
         cmocka_unit_test(test_endless_overhead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
