@@ -234,6 +234,7 @@ int basket_place(struct transaction *tx, void *arg, struct http_response *answer
     struct basket *basket = arg;
     struct arena *arena = transaction_arena(tx);
     struct order order = {.user_id = basket->user_id, .shipping_address = basket->shipping_address, .payment = {.method = basket->payment_method}};
+    basket->is_stale = false; /* an earlier run may have found it so */
     int code = take_stock(tx, basket, answer);
     if (code <= 0)
         return code;

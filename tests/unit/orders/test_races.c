@@ -17,6 +17,7 @@
 #include "contracts/payments.h"
 #include "engines/on_database.h"
 #include "messaging/consumer.h"
+#include "orders/basket.h"
 #include "orders/orders.h"
 #include "orders/workers.h"
 
@@ -382,6 +383,37 @@ static void a_deleted_user_has_no_unpaid_orders(void)
     assert_int_equal(stock_of(sku), 4);
 }
 
+struct placing {
+    struct basket basket;
+    int status; /* of the answer */
+};
+
+static int place(struct transaction *tx, void *arg)
+{
+    struct placing *placing = arg;
+    struct http_response answer = {.arena = transaction_arena(tx)};
+    void *const baskets[] = {&placing->basket};
+    baskets_ask(tx, baskets, 1);
+    int code = basket_place(tx, &placing->basket, &answer);
+    placing->status = answer.status;
+    return code;
+}
+
+/* As after a group that failed: what the first run came to says nothing of the next one. */
+static void a_basket_is_judged_anew_by_each_run(void)
+{
+    struct line line = {.sku = new_product(1), .quantity = 1}, *sorted[] = {&line};
+    const int64_t seen[] = {99};
+    struct placing placing = {.basket = {.user_id = user_id, .lines = &line, .sorted = sorted, .count = 1, .payment_method = "pm_card_visa",
+                                         .is_priced = true, .priced_total_minor = 50, .priced_unit_minor = seen}};
+    assert_int_equal(database_transact(test_database, place, &placing), -ESTALE);
+    assert_true(placing.basket.is_stale);
+    new_order(line.sku);
+    assert_int_equal(database_transact(test_database, place, &placing), 0);
+    assert_int_equal(placing.status, 409);
+    assert_false(placing.basket.is_stale);
+}
+
 static void all(void)
 {
     struct service_engines engines = {.database = test_database};
@@ -403,6 +435,7 @@ static void all(void)
     paying_again_against_a_late_success();
     messages_in_any_order();
     a_deleted_user_has_no_unpaid_orders();
+    a_basket_is_judged_anew_by_each_run();
     router_free(router);
     queue_stop(engines.queue);
     stream_stop(engines.stream);
