@@ -14,7 +14,7 @@
 
 #define REAL_DIGITS 17 /* tell any two reals apart, and are more than most need */
 
-static _Thread_local bool is_short; /* memory was refused since this was last cleared */
+static _Thread_local bool is_short; /* memory was refused, and the work has not ended for it yet */
 
 static void *allocate(size_t size)
 {
@@ -28,6 +28,12 @@ void json_begin(void)
     json_set_alloc_funcs(allocate, memory_give);
 }
 
+static _Noreturn void end_short(void)
+{
+    is_short = false;
+    memory_short();
+}
+
 static void release(void *arg)
 {
     json_decref(arg);
@@ -36,7 +42,7 @@ static void release(void *arg)
 json_t *json_keep(struct arena *arena, json_t *tree)
 {
     if (!tree)
-        memory_short();
+        end_short();
     arena_defer(arena, release, tree);
     return tree;
 }
@@ -48,13 +54,16 @@ json_t *json_make(struct arena *arena, const char *format, ...)
     va_start(arguments, format);
     json_t *tree = json_vpack_ex(&error, 0, format, arguments);
     va_end(arguments);
+    if (is_short) {
+        json_decref(tree); /* without a member of the kind that may be left out ("s*"), for which there was no memory */
+        end_short();
+    }
     enum json_error_code code = tree ? json_error_unknown : json_error_code(&error);
-    if (!tree && !is_short && (code == json_error_invalid_format || code == json_error_null_value)) {
+    if (!tree && (code == json_error_invalid_format || code == json_error_null_value)) {
         fprintf(stderr, "json_make: %s in %s\n", error.text, format);
         abort();
     }
-    is_short = false;
-    /* What else fails is memory, or bytes of somebody outside that are no UTF-8: either way this piece of work ends. */
+    /* What else fails is bytes of somebody outside that are no UTF-8: this piece of work ends as it does without memory. */
     return json_keep(arena, tree);
 }
 
@@ -137,7 +146,7 @@ char *json_print(struct arena *arena, const json_t *tree, size_t *ret_size)
     static _Thread_local char small[4096];
     size_t size = json_dumpb(tree, small, sizeof small, JSON_COMPACT | JSON_ENCODE_ANY);
     if (!size)
-        memory_short();
+        end_short();
     char *text;
     if (size <= sizeof small) {
         size = json_shorten_reals(small, size);
@@ -145,7 +154,7 @@ char *json_print(struct arena *arena, const json_t *tree, size_t *ret_size)
     } else {
         text = arena_alloc(arena, size + 1);
         if (json_dumpb(tree, text, size, JSON_COMPACT | JSON_ENCODE_ANY) != size)
-            memory_short();
+            end_short();
         size = json_shorten_reals(text, size);
         text[size] = '\0';
     }
@@ -157,7 +166,7 @@ char *json_print(struct arena *arena, const json_t *tree, size_t *ret_size)
 static void or_end(int error)
 {
     if (error)
-        memory_short();
+        end_short();
 }
 
 void json_put(json_t *object, const char *key, json_t *value)

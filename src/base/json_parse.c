@@ -304,6 +304,6 @@ int json_parse(struct arena *arena, struct text source, json_t **ret_tree, struc
         return 0;
     }
     if (!parser.problem)
-        memory_short();
+        json_keep(arena, NULL);
     return refuse(&parser, err);
 }
