@@ -3,30 +3,20 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
-import { launch, missing, web_folder } from '../support/browser.mjs';
+import { test } from 'node:test';
+import { missing, web_folder } from '../support/browser.mjs';
 import { deploy, functions_run, notified } from '../support/functions.mjs';
 import { admin, all_pages, product, register } from '../support/shop.mjs';
 import { until } from '../support/wait.mjs';
 import { by_api, leave, order_id, sign_in, sign_up, status, to_checkout, visitor, web_system } from '../support/web-shop.mjs';
+import { web_suite } from '../support/web-suite.mjs';
 
-const options = { skip: missing };
 const FAILED_LOAD = /Failed to load resource|WebSocket connection|ERR_/;
-let browser;
-let shop;
-let boss;
-let mug;
+let browser, shop, boss, mug;
 
-before(async () => {
-    if (missing) return;
-    shop = await web_system();
-    browser = await launch();
-    boss = await admin(shop);
+const options = web_suite(async (suite) => {
+    ({ browser, shop, boss } = suite);
     mug = await product(boss, { stock: 100000 });
-});
-after(async () => {
-    await browser?.close();
-    await shop?.stop();
 });
 
 const problem = (status, name, headers = {}) => ({

@@ -1,30 +1,18 @@
 // Whole journeys through the web app, in a real browser.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { launch, missing } from '../support/browser.mjs';
-import { admin, all_pages, product, PASSWORD } from '../support/shop.mjs';
+import { test } from 'node:test';
+import { all_pages, product, PASSWORD } from '../support/shop.mjs';
 import { until } from '../support/wait.mjs';
-import { add_to_basket, by_api, leave, order, order_id, sign_in, sign_up, status, to_checkout, visitor, web_system } from '../support/web-shop.mjs';
+import { add_to_basket, by_api, leave, order, order_id, sign_in, sign_up, status, to_checkout, visitor } from '../support/web-shop.mjs';
+import { web_suite } from '../support/web-suite.mjs';
 
-const options = { skip: missing };
-let browser;
-let shop;
-let boss;
-let mug;
-let coat;
+let browser, shop, boss, mug, coat;
 
-before(async () => {
-    if (missing) return;
-    shop = await web_system();
-    browser = await launch();
-    boss = await admin(shop);
+const options = web_suite(async (suite) => {
+    ({ browser, shop, boss } = suite);
     mug = await product(boss, { stock: 100000 });
     coat = await product(boss, { unit_price: 123450 });
-});
-after(async () => {
-    await browser?.close();
-    await shop?.stop();
 });
 
 /** Runs in the page: `open_sockets()` tells how many WebSockets it holds. */

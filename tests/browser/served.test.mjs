@@ -1,111 +1,18 @@
-// How the web app is served and what it asks of those who use it: the keyboard alone, a small window, little to fetch.
+// How the web app is served: little to fetch, cached by names and tags, and a page for whoever mistypes an address.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { after, before, test } from 'node:test';
-import { assert_fits, launch, missing, web_folder } from '../support/browser.mjs';
+import { test } from 'node:test';
+import { web_folder } from '../support/browser.mjs';
 import { raw } from '../support/client.mjs';
-import { admin, PASSWORD, product, register } from '../support/shop.mjs';
-import { customer, leave, visitor, web_system } from '../support/web-shop.mjs';
+import { leave, visitor } from '../support/web-shop.mjs';
+import { web_suite } from '../support/web-suite.mjs';
 
-const options = { skip: missing };
 const MOST_SCRIPT_BYTES = 250_000;
-let browser;
-let shop;
-let boss;
-let mug;
+let browser, shop;
 
-before(async () => {
-    if (missing) return;
-    shop = await web_system();
-    browser = await launch();
-    boss = await admin(shop);
-    mug = await product(boss);
-});
-after(async () => {
-    await browser?.close();
-    await shop?.stop();
-});
-
-/** Runs in the page: what has the focus is called so. */
-const focused = () => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? '';
-
-/** Presses a key until what has the focus is called so; `looks`: what holds, in the page, of all on the way. */
-async function go_to(page, name, { key = 'Tab', looks } = {}) {
-    for (let presses = 0; presses < 100; presses += 1) {
-        await page.keyboard.press(key);
-        if (looks) await page.waitForFunction(looks);
-        if (name.test(await page.evaluate(focused))) return;
-    }
-    assert.fail(`${key} does not lead to ${name}`);
-}
-
-/** After a move within the page: the focus is where the new page begins. */
-async function arrived(page, heading) {
-    await page.getByRole('heading', { name: heading }).first().waitFor();
-    await page.waitForFunction(() => document.activeElement?.id === 'content');
-}
-
-test('everything by keyboard: form, skip link, menu, an order', options, async () => {
-    const ada = await register(shop);
-    const one = await visitor(browser, shop);
-    const { page } = one;
-    await page.goto('/sign-in');
-    await page.getByLabel(/^Email/).waitFor();
-    await page.keyboard.type(ada.email);
-    await page.keyboard.press('Tab');
-    await page.keyboard.type(PASSWORD);
-    await page.keyboard.press('Enter');
-    await page.getByRole('heading', { name: 'The shop' }).waitFor();
-    await page.reload();
-    await page.getByRole('heading', { name: 'The shop' }).waitFor();
-    await page.keyboard.press('Tab');
-    assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Skip to the content');
-    await page.getByRole('button', { name: /Account of/ }).focus();
-    await page.keyboard.press('Enter');
-    await page.getByRole('menuitem', { name: 'Account' }).waitFor();
-    await page.keyboard.press('Escape');
-    await page.getByRole('menuitem', { name: 'Account' }).waitFor({ state: 'hidden' });
-    const add = new RegExp(`^Add ${mug.name}`);
-    await page.getByRole('button', { name: add }).first().waitFor();
-    await go_to(page, add);
-    await page.keyboard.press('Enter');
-    await page.getByRole('link', { name: /^Basket, 1 item/ }).waitFor();
-    await go_to(page, /^Basket, 1 item/, { key: 'Shift+Tab' });
-    await page.keyboard.press('Enter');
-    await arrived(page, 'Basket');
-    await go_to(page, /^Go to checkout/);
-    await page.keyboard.press('Enter');
-    await arrived(page, 'Checkout');
-    await go_to(page, /^Pay /);
-    await page.keyboard.press('Enter');
-    await page.getByText('Order status: Paid').waitFor({ state: 'attached' });
-    await leave(one);
-});
-
-/** Runs in the page: whether all of what has the focus can be seen: nothing lies over its middle. */
-function focus_is_seen() {
-    const one = document.activeElement;
-    const { x, y, width, height } = one.getBoundingClientRect();
-    const top = document.elementFromPoint(x + width / 2, y + height / 2);
-    return y >= 0 && Math.floor(y + height) <= innerHeight && (top === null || one.contains(top) || top.contains(one));
-}
-
-test('a window of 320 pixels, as on a screen at 400 %: nothing is wider, nothing with the focus is hidden', options, async () => {
-    const one = await customer(browser, shop, { viewport: { width: 320, height: 640 } });
-    const { page } = one;
-    for (const [path, ready] of [['/', mug.name], [`/products/${mug.sku}`, mug.name], ['/orders', 'No orders yet'], ['/account', 'This device'], ['/notifications', 'Welcome'], ['/basket', 'Your basket is empty']]) {
-        await page.goto(path);
-        await page.getByRole('main').getByText(ready).first().waitFor();
-        await assert_fits(page, path);
-    }
-    await page.goto(`/products/${mug.sku}`);
-    await page.getByRole('button', { name: `Add ${mug.name} to the basket` }).click();
-    await page.goto('/checkout');
-    await page.getByRole('button', { name: /^Pay/ }).waitFor();
-    await assert_fits(page, 'checkout');
-    await go_to(page, /^Pay /, { looks: focus_is_seen });
-    await leave(one);
+const options = web_suite((suite) => {
+    ({ browser, shop } = suite);
 });
 
 test('little is fetched before the sign-in page, all of it from here', options, async (t) => {

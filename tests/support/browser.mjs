@@ -1,4 +1,4 @@
-// A real browser on the web app: Debian's Chromium by playwright-core, with axe and screenshots.
+// A real browser on the web app: Debian's Chromium by playwright-core, with axe and pictures.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -11,7 +11,7 @@ const axe_source = fs.readFileSync(createRequire(import.meta.url).resolve('axe-c
 const executable = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((file) => fs.existsSync(file));
 
 export const web_folder = path.join(root, 'build/web');
-export const screenshots = path.join(root, 'build/screenshots');
+const screenshots = path.join(root, 'build/screenshots');
 /** Why no browser test can run here, or undefined. */
 export const missing = !executable ? 'no Chromium (Debian: apt install chromium)'
     : !fs.existsSync(path.join(web_folder, 'manifest.json')) ? 'the web app is not built (scripts/web)' : undefined;

@@ -1,7 +1,8 @@
 /** The providers around everything, outermost first. */
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { BrowserRouter, makeQueryClient, MantineProvider, QueryClientProvider, theme } from '@purser/ui';
 import { useRecovery } from './away';
+import { keepFocus } from './focus';
 import { Frame } from './frame';
 import { useLiveCache } from './live-cache';
 import { useForgetOnSignOut } from './forget';
@@ -24,5 +25,6 @@ function Effects() {
   useLiveCache();
   useForgetOnSignOut();
   useRecovery();
+  useEffect(keepFocus, []);
   return null;
 }

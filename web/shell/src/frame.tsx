@@ -94,7 +94,7 @@ function NotAllowed() {
   );
 }
 
-/** A new page begins at its top, and a screen reader is told of it. */
+/** A new page begins at its top, and a screen reader is told of it. Who goes from tab to tab stays among them. */
 function useTopOnMove(pathname: string): void {
   const first = useRef(true);
   useEffect(() => {
@@ -102,6 +102,7 @@ function useTopOnMove(pathname: string): void {
       first.current = false;
       return;
     }
+    if (document.activeElement?.role === 'tab') return;
     window.scrollTo(0, 0);
     document.getElementById('content')?.focus({ preventScroll: true });
   }, [pathname]);

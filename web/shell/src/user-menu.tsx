@@ -11,7 +11,7 @@ export default function UserMenu({ user }: { user: User }) {
     navigate('/sign-in');
   };
   return (
-    <Menu position="bottom-end" width={220} shadow="md">
+    <Menu position="bottom-end" width={220} shadow="md" withInitialFocusPlaceholder={false}>
       <Menu.Target>
         <UnstyledButton style={{ borderRadius: '50%' }}>
           <VisuallyHidden>Account of {user.name}</VisuallyHidden>
