@@ -7,7 +7,12 @@
 (function bootstrap(host) {
   "use strict";
   const loaded = { __proto__: null };
-  const load = (module) => (loaded[module] ??= host.load(module)(load));
+  // Bundled, they are called something shorter.
+  const named = (values) => {
+    for (const name in values) Object.defineProperty(values[name], "name", { value: name, configurable: true });
+    return values;
+  };
+  const load = (module) => (loaded[module] ??= named(host.load(module)(load)));
   const define = (name, value) =>
     Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
 

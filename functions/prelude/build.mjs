@@ -1,5 +1,6 @@
 // Bundles the prelude and writes it as one C file: node build.mjs OUTPUT.c, in a folder with this one's node_modules.
 import { readFileSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { build, transform } from "esbuild";
 
 const MODULES = ["url", "tr46", "encoding", "exception", "clone", "base64", "inspect"];
@@ -10,11 +11,19 @@ const TARGET = "es2022";
 const bytes = (text) => Array.from(Buffer.from(text, "utf8"), String).join(",").replace(/(.{1,110},)/g, "$1\n");
 const array = (name, text) => `static const char ${name}[] = {\n${bytes(text)},0};\n`;
 
-// webidl-conversions takes the getters of SharedArrayBuffer, which the workers' engine has switched off.
-const NO_SHARED_MEMORY = "class SharedArrayBuffer{get byteLength(){throw new TypeError}get growable(){throw new TypeError}}";
-
 // These look at globalThis for natives that would be our own lazy names: they see an empty one.
-const BLIND = new Set(["url", "tr46", "encoding"]);
+const BLIND = new Set(["tr46", "encoding"]);
+
+// What stands for parts of whatwg-url and for what it takes from other packages.
+const URL_STAND_INS = { "@exodus/bytes/encoding.js": "./modules/url-bytes.js", "@exodus/bytes/whatwg.js": "./modules/url-bytes.js", tr46: "./modules/tr46-lazy.js" };
+const URL_PARTS = { "./encoding": "modules/url-bytes.js", "./URLSearchParams": "modules/url-params.js", "./URL": "modules/url-params.js" };
+const urlParts = {
+  name: "parts of whatwg-url",
+  setup(build) {
+    build.onResolve({ filter: /^\.\/(encoding|URLSearchParams|URL)$/ }, ({ path, importer }) =>
+      importer.includes("/whatwg-url/") ? { path: resolve(URL_PARTS[path]) } : undefined);
+  },
+};
 
 async function bundle(name) {
   const result = await build({
@@ -22,9 +31,10 @@ async function bundle(name) {
     bundle: true, minify: true, write: false, charset: "ascii",
     format: "iife", globalName: "module", target: TARGET, legalComments: "none",
     ...(BLIND.has(name) ? { platform: "neutral", mainFields: ["module", "main"], conditions: ["react-native"] } : { platform: "browser" }),
-    alias: name === "url" ? { ...STAND_INS, tr46: "./modules/tr46-lazy.js" } : STAND_INS,
+    alias: name === "url" ? URL_STAND_INS : STAND_INS,
+    plugins: name === "url" ? [urlParts] : [],
   });
-  return `(function(load${BLIND.has(name) ? ",globalThis={}" : ""}){${NO_SHARED_MEMORY}${result.outputFiles[0].text};return module})`;
+  return `(function(load${BLIND.has(name) ? ",globalThis={}" : ""}){${result.outputFiles[0].text};return module})`;
 }
 
 // An expression that nothing uses would be minified away, so it is assigned, and the assignment taken off again.
