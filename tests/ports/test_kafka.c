@@ -9,10 +9,11 @@
 #include <cmocka.h>
 
 #define RECORDS 200
+#define TOO_LONG_MS 9000 /* longer than the group waits for a member */
 
 struct member {
     struct stream *stream;
-    _Atomic bool fails;
+    _Atomic bool fails, is_slow;
     _Atomic int tries, handled;
 };
 
@@ -24,6 +25,8 @@ static int look(void *context, const struct stream_record *records, unsigned cou
     atomic_fetch_add(&member->tries, 1);
     if (atomic_load(&member->fails))
         return -EAGAIN;
+    if (atomic_exchange(&member->is_slow, false))
+        fiber_sleep(TOO_LONG_MS);
     for (unsigned i = 0; i < count; i++) {
         int64_t number = -1;
         check_equal(text_to_int64(records[i].value, &number), 0);
@@ -113,6 +116,29 @@ static void replaced(void *arg)
     leave(&member);
 }
 
+/* ---- a member that takes so long that the group gives its place away gets a new one, and goes on ---- */
+
+static void slow(void *arg)
+{
+    static struct member member = {.is_slow = true};
+    const char *topic = case_name("slow");
+    atomic_store(&seen_count, 0);
+    memset(seen, 0, sizeof seen);
+    join(&member, case_name("group"), topic);
+    publish(member.stream, topic, 0, RECORDS / 2);
+    case_until_count(&seen_count, RECORDS / 2);
+    publish(member.stream, topic, RECORDS / 2, RECORDS / 2);
+    case_until_count(&seen_count, RECORDS);
+    leave(&member);
+}
+
+static void test_slow(void **state)
+{
+    if (strncmp(settings_text("stream_url"), "kafka:", 6) != 0)
+        skip(); /* the unit stage has no engine; the ports stage runs this on a real one */
+    case_run(slow, NULL);
+}
+
 static void test_replaced(void **state)
 {
     if (strncmp(settings_text("stream_url"), "kafka:", 6) != 0)
@@ -132,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rested),
         cmocka_unit_test(test_replaced),
+        cmocka_unit_test(test_slow),
     };
     case_settings();
     return cmocka_run_group_tests(tests, NULL, NULL);
