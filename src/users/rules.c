@@ -13,10 +13,34 @@ static bool is_alphanumeric(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* RFC 5322's atext and the dot between atoms. */
-static bool is_local_character(char c)
+/* Atoms of RFC 5322's atext with a dot between them (RFC 5321's Dot-string). */
+static bool are_atoms(struct text local)
 {
-    return is_alphanumeric(c) || (c && strchr("!#$%&'*+/=?^_`{|}~-.", c));
+    struct text atom;
+    while (text_split(&local, '.', &atom)) {
+        for (size_t i = 0; i < atom.size; i++)
+            if (!is_alphanumeric(atom.at[i]) && (!atom.at[i] || !strchr("!#$%&'*+/=?^_`{|}~-", atom.at[i])))
+                return false;
+        if (!atom.size)
+            return false;
+    }
+    return true;
+}
+
+/* What stands between the quotes of RFC 5321's Quoted-string, without the backslashes, into `ret_plain`; false: it is none. */
+static bool unquote(struct text local, char ret_plain[LOCAL_MAX], size_t *ret_size)
+{
+    size_t size = 0;
+    if (local.size < 2 || local.size > LOCAL_MAX || local.at[0] != '"' || local.at[local.size - 1] != '"')
+        return false;
+    for (size_t i = 1; i < local.size - 1; i++) {
+        bool is_pair = local.at[i] == '\\';
+        if (local.at[i] == '"' || (is_pair && ++i == local.size - 1) || local.at[i] < ' ' || local.at[i] > '~')
+            return false;
+        ret_plain[size++] = local.at[i];
+    }
+    *ret_size = size;
+    return true;
 }
 
 /* Labels of letters, digits and hyphens, at least two. */
@@ -39,12 +63,23 @@ bool email_is_valid(const char *email)
 {
     const char *at = strrchr(email, '@');
     size_t size = strlen(email);
-    if (!at || at == email || at - email > LOCAL_MAX || size > EMAIL_MAX || email[0] == '.' || at[-1] == '.' || at[1] == '\0')
+    char plain[LOCAL_MAX];
+    size_t plain_size;
+    if (!at || at - email > LOCAL_MAX || size > EMAIL_MAX)
         return false;
-    for (const char *c = email; c < at; c++)
-        if (!is_local_character(*c) || (c[0] == '.' && c[1] == '.'))
-            return false;
-    return email[size - 1] != '.' && domain_is_valid(text_of(at + 1));
+    struct text local = {email, (size_t)(at - email)};
+    return (are_atoms(local) || unquote(local, plain, &plain_size)) && domain_is_valid(text_of(at + 1));
+}
+
+/* In place. RFC 5321 section 4.1.2: quotes that need not be there are no other address. */
+static void drop_needless_quotes(char *email)
+{
+    char plain[LOCAL_MAX], *at = strrchr(email, '@');
+    size_t size;
+    if (!at || !unquote((struct text){email, (size_t)(at - email)}, plain, &size) || !are_atoms((struct text){plain, size}))
+        return;
+    memcpy(email, plain, size);
+    memmove(email + size, at, strlen(at) + 1);
 }
 
 char *email_key(struct arena *arena, const char *email)
@@ -53,6 +88,7 @@ char *email_key(struct arena *arena, const char *email)
     for (char *c = key; *c; c++)
         if (*c >= 'A' && *c <= 'Z')
             *c = (char)(*c + ('a' - 'A'));
+    drop_needless_quotes(key);
     return key;
 }
 

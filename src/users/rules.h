@@ -13,9 +13,10 @@
 #define SESSIONS_MAX 100 /* of one user; a further one ends the oldest */
 #define REFRESH_GRACE_MS 10000
 
-/* local@domain.tld in ASCII, no quoted parts (other scripts come as punycode); whether it exists is for others to find out. */
+/* local@domain.tld in ASCII, as RFC 5321 has it: the local part may be quoted, the domain is a name (other scripts come as punycode). Whether it
+ * exists is for others to find out. */
 bool email_is_valid(const char *email);
-/* The form in which emails are compared: in lower case. */
+/* The form in which emails are compared: in lower case, without quotes that need not be there. Takes any text. */
 char *email_key(struct arena *arena, const char *email);
 /* Something to read, on one line. */
 bool name_is_valid(const char *name);

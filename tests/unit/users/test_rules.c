@@ -12,10 +12,12 @@
 static void test_emails(void **state)
 {
     static const char *const good[] = {"a@b.co", "ada@example.com", "Ada.Lovelace+tag@Example.COM", "x_y-z@a-b.c-d.org", "'o@b.ie",
-                                       "a@xn--bcher-kva.de", "a!#$%&*/=?^`{|}~b@c.de"};
+                                       "a@xn--bcher-kva.de", "a!#$%&*/=?^`{|}~b@c.de", "\"q q\"@example.com", "\"a\"@b.co",
+                                       "\"a@b..\"@c.de", "\"a\\\"b\\\\\\ \"@c.de", "\"\"@b.co"};
     static const char *const bad[] = {"", "no", "@", "a@", "@b.co", "a@b", "a@b.", "a@.b", "a@b..co", "a b@c.de", "a@b c.de", "a@-b.co", "a@b-.co",
                                       ".a@b.co", "a.@b.co", "a..b@c.de", "a@b@c.de", "a,b@c.de", "<a@b.co>", "a@[127.0.0.1]", "a\n@b.co",
-                                      "a@b_c.de", "\"a\"@b.co", "a@b.co\x7f",
+                                      "a@b_c.de", "a@b.co\x7f", "\"@b.co", "\"a@b.co", "a\"@b.co", "\"a\"b\"@c.de", "\"a\\\"@b.co",
+                                      "\"a\"b@c.de", "a.\"b\"@c.de", "\"a\nb\"@c.de", "\"a\x7f\"@b.co", "\"jos\xc3\xa9\"@b.de", "\"\\\x01\"@b.de",
                                       "jos\xc3\xa9@b.de", ("a@b\xc3\xbc" "cher.de"), "a@b.c d"};
     char local[100] = {0}, total[400] = {0};
     memset(local, 'a', 65);
@@ -32,6 +34,10 @@ static void test_emails(void **state)
             fail_msg("accepted: %s", bad[i]);
     assert_false(email_is_valid(local));
     assert_true(email_is_valid(local + 1));
+    local[0] = local[64] = '"';
+    assert_false(email_is_valid(local));
+    local[1] = '"';
+    assert_true(email_is_valid(local + 1));
     assert_false(email_is_valid(total));
 }
 
@@ -40,6 +46,13 @@ static void test_email_keys(void **state)
     struct arena *arena = arena_new();
     assert_string_equal(email_key(arena, "Ada@Example.COM"), "ada@example.com");
     assert_string_equal(email_key(arena, "\xc3\x89@b.co"), "\xc3\x89@b.co");
+    assert_string_equal(email_key(arena, "\"Ada\"@Example.COM"), "ada@example.com");
+    assert_string_equal(email_key(arena, "\"\\Ada.l\"@b.co"), "ada.l@b.co");
+    assert_string_equal(email_key(arena, "\"Q q\"@b.co"), "\"q q\"@b.co");
+    assert_string_equal(email_key(arena, "\"\"@b.co"), "\"\"@b.co");
+    static const char *const odd[] = {"", "\"", "@", "\"@", "\"\"@", "\"a\"", "\"a\\\"@b.co"};
+    for (unsigned i = 0; i < sizeof odd / sizeof *odd; i++)
+        assert_string_equal(email_key(arena, odd[i]), odd[i]);
     arena_free(arena);
 }
 
