@@ -44,11 +44,6 @@ int cache_delete(struct cache *cache, const char *key)
     return cache->ops->remove(cache, key);
 }
 
-int cache_add(struct cache *cache, const char *key, int64_t n, int64_t ttl_ms, int64_t *ret_value)
-{
-    return cache->ops->add(cache, key, n, ttl_ms, ret_value);
-}
-
 int cache_publish(struct cache *cache, const char *channel, struct text message)
 {
     const struct cache_message one = {channel, message};

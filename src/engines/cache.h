@@ -1,5 +1,5 @@
 /*
- * The cache port: values with expiry, counters, publish/subscribe. Nothing lives only here, and every call may fail (-EAGAIN while
+ * The cache port: values with expiry, and publish/subscribe. Nothing lives only here, and every call may fail (-EAGAIN while
  * away) without harm: callers go on without. Adapters: embedded (in memory, bounded), Redis.
  */
 #ifndef PURSER_ENGINES_CACHE_H
@@ -22,8 +22,6 @@ bool cache_is_up(const struct cache *cache);
 FIBER_FN int cache_get(struct cache *cache, const char *key, struct arena *arena, struct text *ret_value);
 FIBER_FN int cache_set(struct cache *cache, const char *key, struct text value, int64_t ttl_ms);
 FIBER_FN int cache_delete(struct cache *cache, const char *key);
-/* Adds n; the first addition sets the expiry. */
-FIBER_FN int cache_add(struct cache *cache, const char *key, int64_t n, int64_t ttl_ms, int64_t *ret_value);
 
 /* To everyone subscribed, this process included; no promise of arrival. Any fiber. */
 FIBER_FN int cache_publish(struct cache *cache, const char *channel, struct text message);

@@ -12,7 +12,6 @@ struct cache_ops {
     FIBER_FN int (*get)(struct cache *cache, const char *key, struct arena *arena, struct text *ret_value);
     FIBER_FN int (*set)(struct cache *cache, const char *key, struct text value, int64_t ttl_ms);
     FIBER_FN int (*remove)(struct cache *cache, const char *key);
-    FIBER_FN int (*add)(struct cache *cache, const char *key, int64_t n, int64_t ttl_ms, int64_t *ret_value);
     FIBER_FN int (*publish)(struct cache *cache, const struct cache_message *list, unsigned count);
     int (*subscribe)(struct cache *cache, const struct cache_subscription *subscription);
 };

@@ -209,30 +209,6 @@ static int embedded_remove(struct cache *base, const char *key)
     return 0;
 }
 
-static int64_t number_of(const struct entry *entry)
-{
-    char digits[24] = "";
-    size_t size = entry->value_size < sizeof digits - 1 ? entry->value_size : sizeof digits - 1;
-    memcpy(digits, entry->bytes + entry->key_size + 1, size);
-    return strtoll(digits, NULL, 10);
-}
-
-static int embedded_add(struct cache *base, const char *key, int64_t n, int64_t ttl_ms, int64_t *ret_value)
-{
-    uint32_t hash = hash_of(key);
-    struct shard *shard = shard_lock(base, hash);
-    struct entry **place = find(shard, hash, key);
-    int64_t expiry = place ? (*place)->expiry_mono_ms : clock_mono_ms() + ttl_ms;
-    int64_t sum = (place ? number_of(*place) : 0) + n;
-    char digits[24];
-    snprintf(digits, sizeof digits, "%lld", (long long)sum);
-    int code = put(shard, hash, key, text_of(digits), expiry);
-    pthread_mutex_unlock(&shard->lock);
-    if (code == 0 && ret_value)
-        *ret_value = sum;
-    return code;
-}
-
 /* ---- publish and subscribe ---- */
 
 struct parcel {
@@ -361,7 +337,6 @@ const struct cache_ops embedded_cache_ops = {
     .get = embedded_get,
     .set = embedded_set,
     .remove = embedded_remove,
-    .add = embedded_add,
     .publish = embedded_cache_publish,
     .subscribe = embedded_subscribe,
 };

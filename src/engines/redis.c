@@ -143,7 +143,6 @@ const struct cache_ops redis_cache_ops = {
     .get = redis_get,
     .set = redis_set,
     .remove = redis_remove,
-    .add = redis_add,
     .publish = redis_publish,
     .subscribe = redis_subscribe,
 };

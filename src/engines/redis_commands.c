@@ -11,8 +11,6 @@
 #include <string.h>
 
 #define CALL_MS 500
-#define ADD_SCRIPT                                                                                                                    \
-    "local v = redis.call('INCRBY', KEYS[1], ARGV[1]) if v == tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return v"
 
 /* ---- calls ---- */
 
@@ -21,7 +19,6 @@ struct call {
     unsigned replies;    /* still to come */
     bool failed;         /* one of them was an error, or was lost with the link */
     int type;            /* of the last */
-    int64_t integer;
     char *bytes; /* heap */
     size_t size;
 };
@@ -40,7 +37,6 @@ static void on_reply(redisAsyncContext *redis, void *answer, void *arg)
     call->failed |= !reply || reply->type == REDIS_REPLY_ERROR;
     if (reply) {
         call->type = reply->type;
-        call->integer = reply->integer;
         if (reply->type == REDIS_REPLY_STRING) {
             call->bytes = malloc(reply->len + 1);
             call->failed |= !call->bytes;
@@ -66,7 +62,7 @@ static FIBER_FN bool await_replies(struct call *call)
 }
 
 /* Waits for the reply of what was just sent with `call`; `sent` is hiredis' word. -EAGAIN when it never came. Frees the call. */
-static FIBER_FN int await(struct call *call, int sent, struct arena *arena, struct text *ret_value, int64_t *ret_integer)
+static FIBER_FN int await(struct call *call, int sent, struct arena *arena, struct text *ret_value)
 {
     if (sent != REDIS_OK) {
         free(call);
@@ -76,8 +72,6 @@ static FIBER_FN int await(struct call *call, int sent, struct arena *arena, stru
         return -EAGAIN;
     int type = call->type;
     bool failed = call->failed;
-    if (ret_integer)
-        *ret_integer = call->integer;
     if (type == REDIS_REPLY_STRING && ret_value && !failed)
         *ret_value = (struct text){arena_copy(arena, call->bytes, call->size), call->size};
     free(call->bytes);
@@ -104,7 +98,7 @@ FIBER_FN int redis_get(struct cache *base, const char *key, struct arena *arena,
     if (!redis)
         return -EAGAIN;
     struct call *call = call_new();
-    return await(call, redisAsyncCommand(redis, on_reply, call, "GET %s", key), arena, ret_value, NULL);
+    return await(call, redisAsyncCommand(redis, on_reply, call, "GET %s", key), arena, ret_value);
 }
 
 FIBER_FN int redis_set(struct cache *base, const char *key, struct text value, int64_t ttl_ms)
@@ -117,7 +111,7 @@ FIBER_FN int redis_set(struct cache *base, const char *key, struct text value, i
     snprintf(ttl, sizeof ttl, "%" PRId64, ttl_ms);
     int sent = ttl_ms > 0 ? redisAsyncCommand(redis, on_reply, call, "SET %s %b PX %s", key, value.size ? value.at : "", value.size, ttl)
                           : redisAsyncCommand(redis, on_reply, call, "SET %s %b", key, value.size ? value.at : "", value.size);
-    return await(call, sent, NULL, NULL, NULL);
+    return await(call, sent, NULL, NULL);
 }
 
 FIBER_FN int redis_remove(struct cache *base, const char *key)
@@ -126,19 +120,7 @@ FIBER_FN int redis_remove(struct cache *base, const char *key)
     if (!redis)
         return -EAGAIN;
     struct call *call = call_new();
-    return await(call, redisAsyncCommand(redis, on_reply, call, "DEL %s", key), NULL, NULL, NULL);
-}
-
-FIBER_FN int redis_add(struct cache *base, const char *key, int64_t n, int64_t ttl_ms, int64_t *ret_value)
-{
-    redisAsyncContext *redis = redis_ready((struct redis_cache *)base);
-    if (!redis)
-        return -EAGAIN;
-    struct call *call = call_new();
-    char number[24], ttl[24];
-    snprintf(number, sizeof number, "%" PRId64, n);
-    snprintf(ttl, sizeof ttl, "%" PRId64, ttl_ms);
-    return await(call, redisAsyncCommand(redis, on_reply, call, "EVAL %s 1 %s %s %s", ADD_SCRIPT, key, number, ttl), NULL, NULL, ret_value);
+    return await(call, redisAsyncCommand(redis, on_reply, call, "DEL %s", key), NULL, NULL);
 }
 
 static int send_publish(redisAsyncContext *redis, struct call *call, const struct cache_message *message)

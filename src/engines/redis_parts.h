@@ -35,7 +35,6 @@ FIBER_FN redisAsyncContext *redis_ready(struct redis_cache *cache);
 FIBER_FN int redis_get(struct cache *base, const char *key, struct arena *arena, struct text *ret_value);
 FIBER_FN int redis_set(struct cache *base, const char *key, struct text value, int64_t ttl_ms);
 FIBER_FN int redis_remove(struct cache *base, const char *key);
-FIBER_FN int redis_add(struct cache *base, const char *key, int64_t n, int64_t ttl_ms, int64_t *ret_value);
 FIBER_FN int redis_publish(struct cache *base, const struct cache_message *list, unsigned count);
 int redis_subscribe(struct cache *base, const struct cache_subscription *wanted);
 

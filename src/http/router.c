@@ -162,13 +162,3 @@ FIBER_FN void router_handle(struct router *router, struct http_request *request,
         route->handle(router->context, request, response);
     }
 }
-
-static FIBER_FN void handle(void *context, struct http_request *request, struct http_response *response)
-{
-    router_handle(context, request, response);
-}
-
-struct http_handler router_handler(struct router *router)
-{
-    return (struct http_handler){handle, router};
-}

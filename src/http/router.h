@@ -27,6 +27,5 @@ void router_free(struct router *router);
 FIBER_FN void router_handle(struct router *router, struct http_request *request, struct http_response *response);
 /* The route that would be taken, or NULL; fills ret_allowed with a bit per enum http_method that the path has. */
 const struct route *router_find(const struct router *router, struct http_request *request, unsigned *ret_allowed);
-struct http_handler router_handler(struct router *router);
 
 #endif

@@ -268,11 +268,3 @@ unsigned http_server_in_flight(const struct http_server *server)
     }
     return count;
 }
-
-unsigned http_server_connections(const struct http_server *server)
-{
-    unsigned count = 0;
-    for (unsigned i = 0; i < server->listener_count; i++)
-        count += __atomic_load_n(&server->listeners[i].connection_count, __ATOMIC_RELAXED);
-    return count;
-}

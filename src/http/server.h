@@ -28,6 +28,5 @@ void http_server_drain(struct http_server *server, int64_t accept_ms, int64_t sp
 /* Connections with a request or an answer under way, and upgraded ones, over all workers; more than none until a drain has closed its
  * listeners. */
 unsigned http_server_in_flight(const struct http_server *server);
-unsigned http_server_connections(const struct http_server *server);
 
 #endif

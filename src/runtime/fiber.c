@@ -268,11 +268,6 @@ const struct trace *fiber_trace(void)
     return current ? current->trace : NULL;
 }
 
-void fiber_set_trace(const struct trace *trace)
-{
-    self()->trace = trace;
-}
-
 int64_t fiber_deadline(void)
 {
     return self()->deadline;
@@ -292,11 +287,6 @@ int64_t fiber_narrow_deadline(int64_t ms)
     if (!former || until < former)
         fiber_set_deadline(until);
     return former;
-}
-
-bool fiber_is_cancelled(void)
-{
-    return self()->cancelled;
 }
 
 unsigned fiber_count(void)

@@ -41,7 +41,6 @@ struct arena *fiber_arena(void);
 void fiber_defer(void (*run)(void *arg), void *arg);
 /* NULL without. */
 const struct trace *fiber_trace(void);
-void fiber_set_trace(const struct trace *trace);
 
 /* The time by which every wait gives up; 0: none. Setting returns the former one. */
 int64_t fiber_deadline(void);
@@ -58,7 +57,6 @@ FIBER_FN void fiber_wait_uninterrupted(void);
 void fiber_wake(struct fiber *fiber);
 /* Its present or next wait gives -ECANCELED, and all later ones. */
 void fiber_cancel(struct fiber *fiber);
-bool fiber_is_cancelled(void);
 /* 0, -ECANCELED or -ETIMEDOUT (the fiber's own deadline came first). */
 FIBER_FN int fiber_sleep(int64_t ms);
 /* Lets others run. */

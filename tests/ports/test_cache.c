@@ -57,48 +57,6 @@ static void test_values(void **state)
     case_run(values, NULL);
 }
 
-/* ---- counters ---- */
-
-struct count {
-    const char *key;
-    _Atomic int highest;
-};
-
-static void add_some(void *arg)
-{
-    struct count *count = arg;
-    for (int i = 0; i < 25; i++) {
-        int64_t value;
-        check_equal(cache_add(cache, count->key, 2, 60000, &value), 0);
-        int highest = atomic_load(&count->highest);
-        while (value > highest && !atomic_compare_exchange_weak(&count->highest, &highest, (int)value))
-            ;
-    }
-}
-
-static void counters(void *arg)
-{
-    struct count count = {.key = case_name("count")};
-    int64_t value;
-    const char *brief = case_name("brief");
-    open_cache();
-    case_crowd(16, add_some, &count);
-    check_equal(atomic_load(&count.highest), 16 * 25 * 2);
-    check_equal(cache_add(cache, count.key, -800, 60000, &value), 0);
-    check_equal(value, 0);
-    check_equal(cache_add(cache, brief, 5, 40, &value), 0);
-    check_equal(value, 5);
-    case_until(is_gone, (void *)brief);
-    check_equal(cache_add(cache, brief, 1, 60000, &value), 0);
-    check_equal(value, 1);
-    cache_close(cache);
-}
-
-static void test_counters(void **state)
-{
-    case_run(counters, NULL);
-}
-
 /* ---- publish and subscribe ---- */
 
 struct ear {
@@ -242,7 +200,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),
-        cmocka_unit_test(test_counters),
         cmocka_unit_test(test_publishing),
         cmocka_unit_test(test_publishing_together),
         cmocka_unit_test(test_many),
