@@ -29,7 +29,7 @@ static void answer_busy(struct http_response *response, int error, const char *d
 void users_api_email_taken(struct http_response *response)
 {
     problem(response, 409, "email-taken", "An account with this email exists.");
-    problem_member(response, "errors", json_pack("[{s:s, s:s}]", "pointer", "/email", "detail", "is taken"));
+    problem_member(response, "errors", json_pack("[{s:s, s:s}]", "pointer", "/email", "detail", "This is the email of another account."));
 }
 
 FIBER_FN bool users_api_read_account(struct http_request *request, struct http_response *response, struct user *ret_user)
