@@ -264,6 +264,7 @@ void pool_give(struct pooled *process, bool alive)
         else
             heir = pass_token(entry);
     }
+    pool_line_shed(entry);
     pthread_mutex_unlock(&pool_lock);
     if (!keep)
         pooled_free(process);

@@ -103,7 +103,6 @@ void pool_note_run(struct pool_entry *entry, int64_t run_us)
     if (entry->runs < RUNS_MAX)
         entry->runs++;
     entry->run_us += (run_us - entry->run_us) / (int64_t)entry->runs;
-    pool_line_shed(entry);
     pthread_mutex_unlock(&pool_lock);
 }
 

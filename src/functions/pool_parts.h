@@ -46,7 +46,8 @@ void pool_line_add(struct pool_entry *entry, struct waiter *waiter);
 void pool_line_remove(struct pool_entry *entry, struct waiter *waiter);
 /* The first, who is woken next; there must be one. */
 struct waiter *pool_line_take(struct pool_entry *entry);
-/* Refuses those at the end who, as long as calls take now, will not come to their turn in time: sooner rather than when their time is over. */
+/* Refuses those at the end who, as long as calls take now, will not come to their turn in time: sooner rather than when their time is over. Once
+ * a process has gone on to the first, that is, who would be counted as one that waits for a whole call otherwise. */
 void pool_line_shed(struct pool_entry *entry);
 void pool_line_starve(struct pool_entry *entry);
 bool pool_line_has_starved(void);
