@@ -20,7 +20,7 @@ export function AddButton({ product, quantity = 1, size = 'sm' }: { product: Pro
   const soldOut = product.stock === 0;
   return (
     <Button size={size} {...(size === 'sm' ? { w: 98 } : { miw: 140, flex: 1 })} px="sm" variant={added > 0 || size === 'md' ? 'filled' : 'light'} disabled={soldOut} onClick={add}
-      aria-label={`Add ${product.name} to the basket${inBasket > 0 ? `, ${inBasket} in it` : ''}`}
+      aria-label={`${added > 0 ? 'Added' : 'Add'} ${product.name} to the basket${inBasket > 0 ? `, ${inBasket} in it` : ''}`}
       leftSection={<Icon name={added > 0 ? 'check' : 'plus'} size={16} />}>
       {added > 0 ? 'Added' : 'Add'}
     </Button>

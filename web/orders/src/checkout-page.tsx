@@ -1,5 +1,5 @@
 /** Address, payment, and the one button that counts. */
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { ApiError, fieldErrors } from '@purser/api';
 import type { OrderCreate } from '@purser/api';
 import { Alert, Button, Card, EmptyState, Group, Icon, InlineError, Link, Page, PageHeader, Stack, Text, Title, useNavigate } from '@purser/ui';
@@ -24,6 +24,7 @@ export function CheckoutPage() {
     clearBasket();
     clearDraft();
   });
+  useEffect(showFirstComplaint, [addressErrors, error]);
   const currency = basket[0]?.currency;
   if (currency === undefined) {
     return <Page size="sm"><PageHeader title="Checkout" /><Card><EmptyState icon="basket" title="Your basket is empty" action={<Button component={Link} to="/">To the shop</Button>} /></Card></Page>;
@@ -69,6 +70,11 @@ export function CheckoutPage() {
       </Grid>
     </Page>
   );
+}
+
+/** On a phone the address is far from the button. */
+function showFirstComplaint() {
+  document.querySelector<HTMLElement>('[aria-invalid=true]')?.focus();
 }
 
 function Lines({ basket, errors }: { basket: BasketLine[]; errors: Record<string, string> }) {

@@ -70,6 +70,7 @@ describe('checkout', () => {
     await user.type(screen.getByLabelText('City'), 'Kiel');
     await user.click(payButton());
     expect(await screen.findAllByText('Needed for a delivery')).toHaveLength(4);
+    expect(document.activeElement).toBe(screen.getByLabelText('Recipient'));
     expect(asked).toHaveLength(0);
   });
 

@@ -12,8 +12,10 @@ export function RemotePage({ name, title }: { name: string; title: string }) {
   const [attempt, setAttempt] = useState(0);
   const again = () => setAttempt((count) => count + 1);
   const fallback = (
-    <EmptyState icon="wifi" title={`${title} can’t be shown right now`} text="The rest of Purser works. Try again in a moment."
-      action={<Button variant="default" onClick={again}>Try again</Button>} />
+    <Page>
+      <EmptyState icon="wifi" title={`${title} can’t be shown right now`} text="The rest of Purser works. Try again in a moment."
+        action={<Button variant="default" onClick={again}>Try again</Button>} />
+    </Page>
   );
   return (
     <Boundary key={attempt} fallback={<Broken name={name} fallback={fallback} again={again} />}>

@@ -11,7 +11,7 @@ export function EmptyState(props: { icon: IconName; title: string; text?: string
       <Stack align="center" gap="sm" maw={380}>
         <ThemeIcon size={56} radius="xl" variant="light"><Icon name={props.icon} size={26} /></ThemeIcon>
         <Title order={2} ta="center">{props.title}</Title>
-        {props.text !== undefined && <Text c="dimmed" ta="center">{props.text}</Text>}
+        {props.text !== undefined && <Text c="dimmed" ta="center" className="even-lines">{props.text}</Text>}
         {props.action}
       </Stack>
     </Center>
@@ -26,7 +26,7 @@ export function ErrorState({ error, onRetry }: { error: unknown; onRetry?: () =>
       <Stack align="center" gap="sm" maw={420}>
         <ThemeIcon size={56} radius="xl" variant="light" color="brass"><Icon name="alert" size={26} /></ThemeIcon>
         <Title order={2} ta="center">{title}</Title>
-        <Text c="dimmed" ta="center">{detail}</Text>
+        <Text c="dimmed" ta="center" className="even-lines">{detail}</Text>
         {onRetry && <Button variant="default" leftSection={<Icon name="refresh" />} onClick={onRetry}>Try again</Button>}
       </Stack>
     </Center>
