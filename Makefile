@@ -1,7 +1,7 @@
 # The front door: `make help` lists what there is. Meson builds into build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build web cluster test-cluster test-compose bench fuzz soak fmt clean install
+.PHONY: help run test build web pictures cluster test-cluster test-compose bench fuzz soak fmt clean install
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -20,6 +20,13 @@ build: install ## leaves build/purser
 
 web: ## the web app and the API reference, into build/web
 	@scripts/web
+
+pictures: build ## every page and state of the web app, in four forms, into build/screenshots
+	@scripts/install test
+	@scripts/web
+	@scripts/npm-tests
+	@rm -rf build/screenshots
+	@cd tests && PATH=$$PWD/../build/node/node_modules/.bin:$$PATH node --test --test-reporter=spec pictures/pictures.test.mjs
 
 cluster: build ## engines, two gateways, two of each service, Nginx on http://127.0.0.1:8080
 	@scripts/install engines
@@ -43,7 +50,7 @@ fuzz: ## every fuzz target, 60 s each; EACH=N for N s
 	@scripts/install test
 	@scripts/fuzz $(or $(EACH),60)
 
-soak: build ## ten minutes under load, the cluster's suites, a failure of every call, then a minute for each fuzz target
+soak: build ## ten minutes under load, the cluster's suites, every picture, a failure of every call, then a minute for each fuzz target
 	@scripts/install test
 	@scripts/soak
 

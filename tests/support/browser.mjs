@@ -58,8 +58,10 @@ export async function assert_fits(page, where) {
     assert.ok(wide <= window_width, `${where} is ${wide} wide in a window of ${window_width}`);
 }
 
+/** The whole page, or the window with its dialog, into build/screenshots. */
 export async function screenshot(page, name) {
     fs.mkdirSync(screenshots, { recursive: true });
     await page.evaluate(() => scrollTo(0, 0));
-    await page.screenshot({ path: path.join(screenshots, `${name}.png`), fullPage: true, animations: 'disabled' });
+    const fullPage = await page.getByRole('dialog').count() === 0; // which lies over the window, not over all of the page
+    await page.screenshot({ path: path.join(screenshots, `${name}.png`), fullPage, animations: 'disabled' });
 }
