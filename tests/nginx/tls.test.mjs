@@ -86,17 +86,23 @@ test('what comes over plain HTTP is sent there, with its path, query and method'
     }
 });
 
-test('HTTP/2 is offered', async () => {
+/** `{status, text}` of a GET over HTTP/2. */
+async function ask_by_http2(target) {
     const session = http2.connect(`https://${NAME}:${secure}`, { createConnection: () => tls.connect({ ...trusting(), ALPNProtocols: ['h2'] }) });
-    const request = session.request({ ':path': '/health/live', ':authority': NAME });
+    const request = session.request({ ':path': target, ':authority': NAME });
     const [headers] = await new Promise((resolve, reject) => {
         request.on('response', (...came) => resolve(came));
         request.on('error', reject);
         session.on('error', reject);
     });
-    request.resume();
-    assert.equal(headers[':status'], 200);
+    const text = (await request.toArray()).join('');
     session.close();
+    return { status: headers[':status'], text };
+}
+
+test('HTTP/2 is offered, and who mistypes an address is shown the web app there, too', async () => {
+    assert.equal((await ask_by_http2('/health/live')).status, 200);
+    assert.deepEqual(await ask_by_http2('/orders/%'), { status: 400, text: 'the shop' });
 });
 
 test('a WebSocket is taken over HTTPS', async () => {
