@@ -32,7 +32,7 @@ export function CheckoutPage() {
   const total = basketTotal(basket);
   const pay = () => {
     const { value, errors } = readAddress(draft.address);
-    setAddressErrors(errors);
+    setAddressErrors((before) => (Object.keys({ ...before, ...errors }).length > 0 ? errors : before)); // the same where nothing changed: the focus stays
     if (Object.keys(errors).length > 0) return;
     const body: OrderCreate = {
       items: basket.map(({ sku, quantity }) => ({ sku, quantity })),
