@@ -84,7 +84,7 @@ static void test_samples(void **state)
 /* Scripts of web/, each of which answers what does not hold. */
 static void test_scripts(void **state)
 {
-    static const char *const names[] = {"base64", "clone"};
+    static const char *const names[] = {"base64", "clone", "url"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         struct host_answer answer;
         char *source = shared_host_script("WEB_SCRIPTS", names[i]);

@@ -53,7 +53,7 @@ test('SIGTERM: what has arrived is answered, sockets are told 1012, status 0', a
 });
 
 test('readiness says draining after SIGTERM, and a second SIGTERM changes nothing', async () => {
-    const shop = await new System({ settings: { PURSER_DRAIN_ACCEPT: '2s' } }).start();
+    const shop = await new System({ settings: { PURSER_DRAIN_ACCEPT: '15s' } }).start();
     const ada = await register(shop);
     const socket = ada.socket();
     await socket.next('hello');
@@ -89,7 +89,7 @@ test('connections are taken for as long as PURSER_DRAIN_ACCEPT says, and with 0s
 });
 
 test('SIGTERM while the provider of the same process sends its callbacks: status 0, and all is paid after the restart', async () => {
-    const shop = await new System().start();
+    const shop = await new System({ settings: { PURSER_PAYMENT_TIMEOUT: '60s', PURSER_PAYMENT_RECONCILE: '1s' } }).start();
     const boss = await admin(shop);
     const { sku } = await product(boss, { stock: 100000 });
     const buyers = [];

@@ -59,7 +59,7 @@ const PARSED = [
   ["1http://a",null],
   ["http://a?b c\"d<e>f`g'h{i}#j k\"l<m>n`o", "http://a/?b%20c%22d%3Ce%3Ef`g%27h{i}#j%20k%22l%3Cm%3En%60o"],
   ["foo://a?b'c", "foo://a?b'c"],
-  ["http://a/b c\"d<e>f`g{h}i|j^k", "http://a/b%20c%22d%3Ce%3Ef%60g%7Bh%7Di|j%20k"],
+  ["http://a/b c\"d<e>f`g{h}i|j^k", "http://a/b%20c%22d%3Ce%3Ef%60g%7Bh%7Di|j%5Ek"],
   ["http://u:p@@h/", "http://u:p%40@h/"],
   ["http://u%3Ap@h/", "http://u%3Ap@h/"],
   ["http://@h/", "http://h/"],

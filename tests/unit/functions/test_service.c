@@ -186,15 +186,15 @@ static void deadlines(void)
     json_t *answer;
     long long ms = 0;
     deploy("endless", "function handler() { for (;;); }", "{\"timeout_ms\":30000}");
-    int64_t run_us = pool_counts_of(pool_entry_get("endless")).run_us, before = fiber_narrow_deadline(1000);
+    int64_t before = fiber_narrow_deadline(1000);
     assert_int_equal(invoke("endless", "{}", &answer), 504);
     fiber_set_deadline(before);
     assert_int_equal(sscanf(json_get_string(answer, "detail"), "It did not end within %lld ms.", &ms), 1);
     assert_true(ms > 0 && ms <= 1000);
-    /* The function is neither slow for that nor one that had to be killed: others call it with all the time it may take. */
+    /* It counts as long as it took, but not as one that had to be killed: others call it with all the time it may take. */
     struct pool_entry *entry = pool_entry_find("endless");
     assert_false(pool_is_wild(entry));
-    assert_int_equal(pool_counts_of(entry).run_us, run_us);
+    assert_true(pool_counts_of(entry).run_us > 0);
 }
 
 static void refusals(void)

@@ -49,6 +49,7 @@ static void test_email_keys(void **state)
     assert_string_equal(email_key(arena, "\"Ada\"@Example.COM"), "ada@example.com");
     assert_string_equal(email_key(arena, "\"\\Ada.l\"@b.co"), "ada.l@b.co");
     assert_string_equal(email_key(arena, "\"Q q\"@b.co"), "\"q q\"@b.co");
+    assert_string_equal(email_key(arena, "\"a\\b \\\"\\\\c\"@b.co"), "\"ab \\\"\\\\c\"@b.co");
     assert_string_equal(email_key(arena, "\"\"@b.co"), "\"\"@b.co");
     static const char *const odd[] = {"", "\"", "@", "\"@", "\"\"@", "\"a\"", "\"a\\\"@b.co"};
     for (unsigned i = 0; i < sizeof odd / sizeof *odd; i++)
