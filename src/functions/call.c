@@ -222,12 +222,11 @@ static FIBER_FN int run(struct database *database, struct pooled *process, const
     struct text fields[] = {request->event, print_context(name, version, request)};
     int64_t timeout_ms = within_deadline(version->timeout_ms);
     int error = exchange(process->link, FUNCTION_PACKET_CALL, fields, 2, timeout_ms, outcome, ret_alive, &line);
-    /* A caller who has less time than the function may take learns nothing of it that others should be told. */
-    if (error == -EIO && outcome->kind == OUTCOME_TIMEOUT && timeout_ms < version->timeout_ms)
-        return error;
     if (*ret_alive || error == -EIO)
         pool_note_run(process->entry, outcome->duration_us);
-    if (error == -EIO && !*ret_alive && (outcome->kind == OUTCOME_TIMEOUT || outcome->kind == OUTCOME_MEMORY))
+    /* A caller who had much less time than the function may take learns nothing of it that others should be told. */
+    bool cut_short = outcome->kind == OUTCOME_TIMEOUT && timeout_ms < version->timeout_ms / 2;
+    if (error == -EIO && !*ret_alive && !cut_short && (outcome->kind == OUTCOME_TIMEOUT || outcome->kind == OUTCOME_MEMORY))
         pool_note_kill(process->entry);
     return error;
 }

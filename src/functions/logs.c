@@ -52,6 +52,7 @@ void logs_note(const char *name, const char *cause, const struct call_outcome *o
         .duration_us = outcome->duration_us,
         .created_ms = clock_wall_ms(),
     };
+    json_forgive(); /* what there was no memory for is not kept */
     uuid_make(log.id);
     pthread_mutex_lock(&lock);
     bool kept = log.name && log.cause && log.logs && count < NOTED_MAX;
