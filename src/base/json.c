@@ -28,10 +28,15 @@ void json_begin(void)
     json_set_alloc_funcs(allocate, memory_give);
 }
 
-static _Noreturn void end_short(void)
+_Noreturn void json_short(void)
 {
     is_short = false;
     memory_short();
+}
+
+void json_forgive(void)
+{
+    is_short = false;
 }
 
 static void release(void *arg)
@@ -42,7 +47,7 @@ static void release(void *arg)
 json_t *json_keep(struct arena *arena, json_t *tree)
 {
     if (!tree)
-        end_short();
+        json_short();
     arena_defer(arena, release, tree);
     return tree;
 }
@@ -56,7 +61,7 @@ json_t *json_make(struct arena *arena, const char *format, ...)
     va_end(arguments);
     if (is_short) {
         json_decref(tree); /* without a member of the kind that may be left out ("s*"), for which there was no memory */
-        end_short();
+        json_short();
     }
     enum json_error_code code = tree ? json_error_unknown : json_error_code(&error);
     if (!tree && (code == json_error_invalid_format || code == json_error_null_value)) {
@@ -146,7 +151,7 @@ char *json_print(struct arena *arena, const json_t *tree, size_t *ret_size)
     static _Thread_local char small[4096];
     size_t size = json_dumpb(tree, small, sizeof small, JSON_COMPACT | JSON_ENCODE_ANY);
     if (!size)
-        end_short();
+        json_short();
     char *text;
     if (size <= sizeof small) {
         size = json_shorten_reals(small, size);
@@ -154,7 +159,7 @@ char *json_print(struct arena *arena, const json_t *tree, size_t *ret_size)
     } else {
         text = arena_alloc(arena, size + 1);
         if (json_dumpb(tree, text, size, JSON_COMPACT | JSON_ENCODE_ANY) != size)
-            end_short();
+            json_short();
         size = json_shorten_reals(text, size);
         text[size] = '\0';
     }
@@ -166,7 +171,7 @@ char *json_print(struct arena *arena, const json_t *tree, size_t *ret_size)
 static void or_end(int error)
 {
     if (error)
-        end_short();
+        json_short();
 }
 
 void json_put(json_t *object, const char *key, json_t *value)

@@ -19,6 +19,11 @@
  * are kept as JSON reals (so that a rule can refuse them at their pointer). */
 int json_parse(struct arena *arena, struct text source, json_t **ret_tree, struct err *err);
 
+/* Ends the piece of work for want of memory, as memory_short() does. */
+_Noreturn void json_short(void);
+/* For whoever goes on although jansson, called straight, may have been short of memory: nobody else's work ends for it later. */
+void json_forgive(void);
+
 /* Takes the reference over: `tree` is released with the arena. NULL (jansson was short of memory) goes to memory_short(). */
 json_t *json_keep(struct arena *arena, json_t *tree);
 

@@ -304,6 +304,6 @@ int json_parse(struct arena *arena, struct text source, json_t **ret_tree, struc
         return 0;
     }
     if (!parser.problem)
-        json_keep(arena, NULL);
+        json_short();
     return refuse(&parser, err);
 }

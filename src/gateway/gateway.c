@@ -181,7 +181,8 @@ static void decorate_refusal(void *context, const struct http_request *request, 
     (void)context;
     limits_peek(real_address(request), &verdict);
     limits_decorate(&verdict, response);
-    web_app_refuse(request, response);
+    if (response->status == 400)
+        web_app_refuse(request, response); /* whoever mistyped an address is shown a page */
     dress(request, response, -1);
 }
 

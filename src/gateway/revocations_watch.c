@@ -55,6 +55,7 @@ static void on_message(void *unused, const char *channel, struct text message)
     (void)unused, (void)channel;
     json_error_t error;
     json_t *said = json_loadb(message.at, message.size, JSON_REJECT_DUPLICATES, &error);
+    json_forgive();
     struct session_ended ended;
     if (said && session_ended_decode(said, &ended) == 0) {
         take_number(ended.number);

@@ -26,11 +26,6 @@ static struct fiber *background; /* worker 0 alone, as is the next */
 static bool fetching;
 static struct counter *fetches;
 
-static void release(void *set)
-{
-    key_set_unref(set);
-}
-
 /* The set, which stays as long as the arena; NULL: none yet. */
 static struct key_set *keys_held(struct arena *arena)
 {
@@ -38,7 +33,7 @@ static struct key_set *keys_held(struct arena *arena)
     struct key_set *set = keys ? key_set_ref(keys) : NULL;
     pthread_mutex_unlock(&lock);
     if (set)
-        arena_defer(arena, release, set);
+        key_set_keep(arena, set);
     return set;
 }
 

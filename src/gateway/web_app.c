@@ -74,21 +74,30 @@ int web_app_start(struct err *err)
     return load(err);
 }
 
+static void release(void *files)
+{
+    static_files_unref(files);
+}
+
+/* What is served, which stays as long as the arena; NULL: nothing. */
+static struct static_files *held(struct arena *arena)
+{
+    struct static_files *files = take();
+    if (files)
+        arena_defer(arena, release, files);
+    return files;
+}
+
 bool web_app_answer(const struct http_request *request, struct http_response *response)
 {
     if (text_starts(request->path, text_of("/api/")))
         return false;
-    struct static_files *files = take();
-    bool answered = static_files_answer(files, request, response);
-    static_files_unref(files);
-    return answered;
+    return static_files_answer(held(response->arena), request, response);
 }
 
 void web_app_refuse(const struct http_request *request, struct http_response *response)
 {
-    struct static_files *files = take();
-    static_files_refuse(files, request, response);
-    static_files_unref(files);
+    static_files_refuse(held(response->arena), request, response);
 }
 
 static void load_again(void *unused)

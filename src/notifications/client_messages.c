@@ -45,9 +45,8 @@ static FIBER_FN int verify(struct text token, struct token_claims *ret_claims)
     error = key_set_read(jwks, &keys, NULL);
     if (error)
         return error;
-    error = token_verify(arena, keys, token, ret_claims, NULL);
-    key_set_unref(keys);
-    return error;
+    key_set_keep(arena, keys);
+    return token_verify(arena, keys, token, ret_claims, NULL);
 }
 
 static FIBER_FN void renew(struct listener *listener, const char *token)

@@ -222,6 +222,16 @@ void key_set_unref(struct key_set *set)
     free(set);
 }
 
+static void release(void *set)
+{
+    key_set_unref(set);
+}
+
+void key_set_keep(struct arena *arena, struct key_set *set)
+{
+    arena_defer(arena, release, set);
+}
+
 EVP_PKEY *key_set_find(const struct key_set *set, const char *kid)
 {
     for (unsigned i = 0; i < set->count; i++)

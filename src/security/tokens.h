@@ -32,6 +32,8 @@ struct key_set;
 int key_set_read(const json_t *jwks, struct key_set **ret_set, struct err *err);
 struct key_set *key_set_ref(struct key_set *set);
 void key_set_unref(struct key_set *set);
+/* Takes the reference over: it goes with the arena, also where memory is short. */
+void key_set_keep(struct arena *arena, struct key_set *set);
 
 /* Verifies everything: shape, header (alg ES256 alone; jwk, jku, x5u, x5c, crit refused before the signature), kid, signature (raw r||s, not
  * zero), iss and aud (setting issuer), exp and iat types. 0; -ENOKEY (unknown kid: fetch the set once); -EKEYEXPIRED; -EACCES with words. */

@@ -104,6 +104,14 @@ static bool take_repeat(struct upstream *upstream)
     return false;
 }
 
+static void end_flight(void *arg)
+{
+    struct instance **at = arg;
+    if (*at)
+        add((*at)->in_flight, -1);
+    *at = NULL;
+}
+
 FIBER_FN int upstream_call_instance(struct upstream *upstream, struct instance *instance, struct http_request *request,
                                   struct http_response *response, enum http_call_progress *ret_progress)
 {
@@ -124,10 +132,13 @@ FIBER_FN int upstream_call_instance(struct upstream *upstream, struct instance *
     };
     internal_sign(&sent, &call.headers);
     struct http_response answer = {.arena = arena};
+    struct instance **flight = arena_alloc(arena, sizeof *flight);
+    *flight = instance;
     add(instance->in_flight, 1);
     add(instance->requests, 1);
+    arena_defer(arena, end_flight, flight); /* where memory is short nothing comes back to here */
     int error = http_client_call(&call, &answer, ret_progress);
-    add(instance->in_flight, -1);
+    end_flight(flight);
     if (error == 0)
         instance_did_well(instance);
     else if (error != -ECANCELED)

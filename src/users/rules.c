@@ -71,15 +71,24 @@ bool email_is_valid(const char *email)
     return (are_atoms(local) || unquote(local, plain, &plain_size)) && domain_is_valid(text_of(at + 1));
 }
 
-/* In place. RFC 5321 section 4.1.2: quotes that need not be there are no other address. */
+/* In place, since it never grows. RFC 5321 section 4.1.2: quotes and backslashes that need not be there are no other address. */
 static void drop_needless_quotes(char *email)
 {
-    char plain[LOCAL_MAX], *at = strrchr(email, '@');
+    char plain[LOCAL_MAX], *at = strrchr(email, '@'), *out = email;
     size_t size;
-    if (!at || !unquote((struct text){email, (size_t)(at - email)}, plain, &size) || !are_atoms((struct text){plain, size}))
+    if (!at || !unquote((struct text){email, (size_t)(at - email)}, plain, &size))
         return;
-    memcpy(email, plain, size);
-    memmove(email + size, at, strlen(at) + 1);
+    bool bare = are_atoms((struct text){plain, size});
+    if (!bare)
+        *out++ = '"';
+    for (size_t i = 0; i < size; i++) {
+        if (!bare && (plain[i] == '"' || plain[i] == '\\'))
+            *out++ = '\\';
+        *out++ = plain[i];
+    }
+    if (!bare)
+        *out++ = '"';
+    memmove(out, at, strlen(at) + 1);
 }
 
 char *email_key(struct arena *arena, const char *email)
