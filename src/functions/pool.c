@@ -246,6 +246,14 @@ FIBER_FN int pool_take(struct pool_entry *entry, struct pooled **ret_process, in
     return error == -ETIMEDOUT ? -EBUSY : error;
 }
 
+/* To the first in the line, who is to be woken. */
+static struct fiber *hand_over(struct pool_entry *entry, struct pooled *process)
+{
+    struct waiter *waiter = pool_line_take(entry);
+    waiter->granted = process;
+    return waiter->fiber;
+}
+
 void pool_give(struct pooled *process, bool alive)
 {
     struct pool_entry *entry = process->entry;
@@ -253,10 +261,7 @@ void pool_give(struct pooled *process, bool alive)
     pthread_mutex_lock(&pool_lock);
     bool keep = alive && entry->version == process->version && !pool_line_has_starved();
     if (keep && entry->first) {
-        /* Stays busy: it goes from hand to hand. */
-        struct waiter *waiter = pool_line_take(entry);
-        waiter->granted = process;
-        heir = waiter->fiber;
+        heir = hand_over(entry, process); /* stays busy: it goes from hand to hand */
     } else {
         entry->busy--;
         if (keep)
@@ -275,12 +280,17 @@ void pool_give(struct pooled *process, bool alive)
 void pool_add(struct pool_entry *entry, struct link *link, struct version *version)
 {
     struct pooled *process = calloc(1, sizeof(*process)), *evicted = NULL;
+    struct fiber *heir = NULL;
     pthread_mutex_lock(&pool_lock);
     bool added = process && version_is_same(entry->version, version) && take_token(entry, &evicted);
     if (process)
         *process = (struct pooled){.entry = entry, .link = link, .version = version_ref(added ? entry->version : version)};
-    if (added)
+    if (added && entry->first) {
+        entry->busy++;
+        heir = hand_over(entry, process);
+    } else if (added) {
         pool_idle_add(process);
+    }
     pthread_mutex_unlock(&pool_lock);
     if (evicted)
         pooled_free(evicted);
@@ -288,6 +298,8 @@ void pool_add(struct pool_entry *entry, struct link *link, struct version *versi
         pooled_free(process);
     else if (!added)
         link_free(link);
+    if (heir)
+        fiber_wake_from_thread(heir);
 }
 
 unsigned pool_processes(void)

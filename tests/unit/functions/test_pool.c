@@ -123,6 +123,27 @@ static void too_long(void)
     assert_int_equal(order[0], 0);
 }
 
+/* A version that may have two processes is deployed while the only one is in a call: its tested process goes to who waits. */
+static void one_more(void)
+{
+    int pair[2];
+    struct pooled *process = one_process("one-more");
+    struct version *version = calloc(1, sizeof(*version));
+    *version = (struct version){.number = 2, .timeout_ms = 1000, .memory_mb = 64, .concurrency = 2};
+    atomic_init(&version->users, 2);
+    memcpy(version->id, "one-more-2", sizeof "one-more-2");
+    start_callers(0, 1);
+    wait_beyond_patience();
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    pool_set_version(entry, version, 2);
+    pool_add(entry, link_new((struct host_process){.fd = pair[0]}), version);
+    wait_until_served(1);
+    assert_int_equal(served, 1);
+    pool_give(process, true);
+    while (pool_counts_of(entry).busy)
+        fiber_sleep(1);
+}
+
 static void deleted(void)
 {
     one_process("deleted");
@@ -156,6 +177,11 @@ static void test_too_long(void **state)
     on_one_worker(too_long);
 }
 
+static void test_one_more(void **state)
+{
+    on_one_worker(one_more);
+}
+
 static void test_deleted(void **state)
 {
     on_one_worker(deleted);
@@ -164,10 +190,8 @@ static void test_deleted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_in_order),
-        cmocka_unit_test(test_somebody_leaves),
-        cmocka_unit_test(test_too_long),
-        cmocka_unit_test(test_deleted),
+        cmocka_unit_test(test_in_order), cmocka_unit_test(test_somebody_leaves), cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_one_more), cmocka_unit_test(test_deleted),
     };
     return cmocka_run_group_tests_name("functions/pool", tests, NULL, NULL);
 }
