@@ -127,7 +127,7 @@ static void too_long(void)
 static void one_more(void)
 {
     int pair[2];
-    struct pooled *process = one_process("one-more");
+    one_process("one-more");
     struct version *version = calloc(1, sizeof(*version));
     *version = (struct version){.number = 2, .timeout_ms = 1000, .memory_mb = 64, .concurrency = 2};
     atomic_init(&version->users, 2);
@@ -139,8 +139,7 @@ static void one_more(void)
     pool_add(entry, link_new((struct host_process){.fd = pair[0]}), version);
     wait_until_served(1);
     assert_int_equal(served, 1);
-    pool_give(process, true);
-    while (pool_counts_of(entry).busy)
+    while (pool_counts_of(entry).busy > 1) /* the long call's process stays out: without a host there is nobody to take leave of */
         fiber_sleep(1);
 }
 
