@@ -148,6 +148,8 @@ export class Process {
     }
 }
 
+const SERVICES = ['USERS', 'ORDERS', 'NOTIFICATIONS', 'PAYMENTS', 'FUNCTIONS', 'SANDBOX'];
+
 /** A whole system on the embedded engine: one process, a data folder, an admin. */
 export class System {
     constructor({ settings = {}, services = [], wrapper = [], data = temporary_folder() } = {}) {
@@ -167,6 +169,8 @@ export class System {
                 PURSER_LISTEN: `127.0.0.1:${port}`, PURSER_ADMIN_LISTEN: `127.0.0.1:${admin_port}`, PURSER_DATA: this.data,
                 PURSER_FUNCTIONS: 'off', PURSER_WEB: 'off', ...this.given,
             };
+            // Some services run apart have doors of their own, which another suite's may have at this moment.
+            for (const name of this.services.length > 0 ? SERVICES : []) this.settings[`PURSER_${name}_LISTEN`] ??= `127.0.0.1:${await free_port()}`;
         }
         this.process = new Process(['run', ...this.services], this.settings, this.wrapper);
         await this.process.ready(at_admin ? this.admin_base : this.base);
