@@ -8,7 +8,8 @@
  *   load idle ADDRESS PORT SOCKETS TOKENS                            opens WebSockets, says so, holds them until its input ends
  *
  * At a fixed rate each order has a time at which it is meant to be sent, and what it took counts from there, also where it had to wait for a
- * free connection. TOKENS and SKUS are files with one a line. Prints one JSON object. It is no test: it counts what it sees, and the caller judges.
+ * free connection. TOKENS and SKUS are files with one a line. Prints a line once its WebSockets are open and the requests begin, at the end one JSON
+ * object. It is no test: it counts what it sees, and the caller judges.
  */
 #include "wire.h"
 
@@ -334,6 +335,8 @@ static void run_requests(unsigned connections, double seconds)
 {
     load.wires = calloc(connections, sizeof *load.wires);
     load.idle = calloc(connections, sizeof *load.idle);
+    printf("begins\n");
+    fflush(stdout);
     int64_t started = wire_now_us(), end = started + (int64_t)(seconds * 1e6);
     load.started_us = started;
     for (unsigned i = 0; i < connections; i++) {
