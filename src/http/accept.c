@@ -33,6 +33,7 @@ static struct connection *connection_new(struct listener *listener)
         free(connection);
         return NULL;
     }
+    connection->tcp.of_client = true;
     connection->listener = listener;
     connection->upgrade.tcp = &connection->tcp;
     connection->next = listener->connections;

@@ -1,6 +1,9 @@
 /*
  * Streams on uv_tcp. Writing tries the system first, so that the usual answer costs one call and no memory; what it does not take is
  * copied, and flies as one uv_write at a time with the rest gathered behind it. Reading goes through one buffer a thread.
+ *
+ * Clients may be many, and what they send begins work: a turn of the loop reads so many of them, the others stand in a line for the next turns.
+ * So each turn has room for the fibers, answers and mail that end what was begun.
  */
 #include "http/tcp.h"
 
@@ -12,6 +15,7 @@
 #include <sys/socket.h>
 
 #define READ_BUFFER_SIZE (64 * 1024)
+#define CLIENTS_A_TURN 64
 
 struct tcp_flight {
     uv_write_t write;
@@ -54,13 +58,79 @@ void tcp_set_due(struct tcp *tcp, int64_t mono_ms)
     timer_start(&tcp->timer, mono_ms, on_timer, tcp);
 }
 
+/* ---- the line ---- */
+
+static _Thread_local struct {
+    struct tcp *first, *last;
+    unsigned turn, clients; /* that were read in that turn */
+    struct mail next_turn;
+    bool called; /* next_turn is under way */
+} line;
+
+static void call_line(void);
+
+static void stand_in_line(struct tcp *tcp)
+{
+    uv_read_stop((uv_stream_t *)&tcp->handle);
+    tcp->in_line = true;
+    tcp->behind = NULL;
+    tcp->before = line.last;
+    *(line.last ? &line.last->behind : &line.first) = tcp;
+    line.last = tcp;
+    call_line();
+}
+
+static void leave_line(struct tcp *tcp)
+{
+    if (!tcp->in_line)
+        return;
+    tcp->in_line = false;
+    *(tcp->before ? &tcp->before->behind : &line.first) = tcp->behind;
+    *(tcp->behind ? &tcp->behind->before : &line.last) = tcp->before;
+}
+
 /* ---- reading ---- */
 
+static void start_reading(struct tcp *tcp);
+
+static void on_next_turn(void *unused)
+{
+    line.called = false;
+    for (unsigned i = 0; i < CLIENTS_A_TURN && line.first; i++) {
+        struct tcp *tcp = line.first;
+        leave_line(tcp);
+        tcp->has_turn = true;
+        start_reading(tcp);
+    }
+    call_line();
+}
+
+static void call_line(void)
+{
+    if (!line.first || line.called)
+        return;
+    line.called = true;
+    line.next_turn = (struct mail){.run = on_next_turn};
+    worker_send(worker_self(), &line.next_turn);
+}
+
+static bool has_turn(struct tcp *tcp)
+{
+    if (!tcp->of_client || tcp->has_turn) {
+        tcp->has_turn = false;
+        return true;
+    }
+    if (line.turn != worker_turn())
+        line.clients = 0;
+    line.turn = worker_turn();
+    return !line.first && line.clients++ < CLIENTS_A_TURN;
+}
+
+/* Whoever gets no room is told so by on_read. */
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buffer)
 {
-    (void)handle;
     (void)suggested;
-    *ret_buffer = uv_buf_init(read_buffer, sizeof read_buffer);
+    *ret_buffer = uv_buf_init(read_buffer, has_turn(tcp_of(handle)) ? sizeof read_buffer : 0);
 }
 
 static void on_read(uv_stream_t *handle, ssize_t size, const uv_buf_t *buffer)
@@ -68,6 +138,10 @@ static void on_read(uv_stream_t *handle, ssize_t size, const uv_buf_t *buffer)
     struct tcp *tcp = tcp_of(handle);
     if (tcp->closing || size == 0)
         return;
+    if (size == UV_ENOBUFS) {
+        stand_in_line(tcp);
+        return;
+    }
     if (size > 0) {
         tcp->events->read(tcp, (struct text){buffer->base, (size_t)size});
         return;
@@ -76,15 +150,22 @@ static void on_read(uv_stream_t *handle, ssize_t size, const uv_buf_t *buffer)
     tcp->events->ended(tcp, size == UV_EOF ? 0 : (int)size);
 }
 
+static void start_reading(struct tcp *tcp)
+{
+    if (uv_read_start((uv_stream_t *)&tcp->handle, on_alloc, on_read))
+        tcp_close(tcp);
+}
+
 void tcp_read(struct tcp *tcp, bool on)
 {
     if (tcp->closing || tcp->reading == on)
         return;
     tcp->reading = on;
-    if (!on)
+    leave_line(tcp);
+    if (on)
+        start_reading(tcp);
+    else
         uv_read_stop((uv_stream_t *)&tcp->handle);
-    else if (uv_read_start((uv_stream_t *)&tcp->handle, on_alloc, on_read))
-        tcp_close(tcp);
 }
 
 int tcp_init(struct tcp *tcp, const struct tcp_events *events)
@@ -213,6 +294,7 @@ void tcp_close(struct tcp *tcp)
     if (tcp->closing)
         return;
     tcp->closing = true;
+    leave_line(tcp);
     tcp->due_mono_ms = 0;
     if (tcp->timer.place)
         timer_stop(&tcp->timer);

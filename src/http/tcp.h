@@ -27,6 +27,9 @@ struct tcp {
     struct tcp_flight *flight; /* what the system is taking now */
     struct buffer waiting;        /* what comes after it */
     bool reading, closing, ending, shut;
+    bool of_client; /* set by its owner: where many send at once it may stand in line for a later turn of the loop */
+    bool in_line, has_turn;
+    struct tcp *before, *behind; /* in the line */
 };
 
 /* Embedded in its owner; 0 or negative, after which there is nothing to close. */

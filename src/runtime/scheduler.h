@@ -18,7 +18,7 @@ struct scheduler {
 };
 
 struct worker {
-    unsigned index;
+    unsigned index, turn;
     bool stopping;
     uv_loop_t loop;
     uv_async_t bell;

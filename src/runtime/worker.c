@@ -53,6 +53,11 @@ uv_loop_t *worker_loop(void)
     return this_worker ? &this_worker->loop : NULL;
 }
 
+unsigned worker_turn(void)
+{
+    return this_worker->turn;
+}
+
 /* ---- mailbox ---- */
 
 /* false when the worker has ended. */
@@ -190,8 +195,10 @@ static void run_ready(struct worker *worker)
 
 static void before_wait(uv_prepare_t *prepare)
 {
-    run_ready(prepare->data);
+    struct worker *worker = prepare->data;
+    run_ready(worker);
     log_flush();
+    worker->turn++;
 }
 
 static void after_wait(uv_check_t *check)

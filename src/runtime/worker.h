@@ -24,6 +24,8 @@ struct worker *worker_self(void);
 unsigned worker_index(const struct worker *worker);
 /* The loop of the calling worker. */
 uv_loop_t *worker_loop(void);
+/* The turns that the calling worker's loop has made, for who bounds what a turn does. Wraps. */
+unsigned worker_turn(void);
 
 /* Runs worker 0's loop on the calling thread until workers_stop, then joins the others. */
 void worker_run(void);

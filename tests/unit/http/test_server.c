@@ -4,6 +4,8 @@
 
 #include "base/log.h"
 
+#include <semaphore.h>
+
 static _Atomic int cancelled, begun;
 
 static void answer(void *context, struct http_request *request, struct http_response *response)
@@ -366,14 +368,87 @@ static void test_taken_address(void **state)
     loopback_run(&l);
 }
 
+/* ---- many clients at once ---- */
+
+#define CROWD 300
+#define TURNS_MAX 1024
+
+static sem_t stand_still, all_sent;
+static unsigned served_in_turn[TURNS_MAX];
+
+static void count_turns(void *context, struct http_request *request, struct http_response *response)
+{
+    (void)context;
+    if (text_equal(request->path, text_of("/hold"))) {
+        sem_post(&stand_still);
+        sem_wait(&all_sent); /* the worker itself */
+    } else if (text_equal(request->path, text_of("/counted"))) {
+        served_in_turn[worker_turn() % TURNS_MAX]++;
+    }
+    respond_empty(response, 204);
+}
+
+/* While the worker stands still a crowd asks, and a part of it hangs up. */
+static void crowd_script(struct loopback *l)
+{
+    char text[4096];
+    int fds[CROWD], holder = loopback_connect(l);
+    for (int i = 0; i < CROWD; i++) {
+        fds[i] = loopback_connect(l);
+        LOOPBACK_CHECK(l, ask(l, fds[i], "GET /x HTTP/1.1\r\nHost: x\r\n\r\n", text, sizeof text) == 204);
+    }
+    loopback_say(l, holder, "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+    sem_wait(&stand_still);
+    for (int i = 0; i < CROWD; i++) {
+        loopback_say(l, fds[i], "GET /counted HTTP/1.1\r\nHost: x\r\n\r\n");
+        struct linger reset = {.l_onoff = 1};
+        if (i % 8 == 7) {
+            setsockopt(fds[i], SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+            close(fds[i]);
+        }
+    }
+    sem_post(&all_sent);
+    for (int i = 0; i < CROWD; i++)
+        if (i % 8 != 7) {
+            LOOPBACK_CHECK(l, loopback_answer(l, fds[i], false, text, sizeof text) == 204);
+            close(fds[i]);
+        }
+    close(holder);
+}
+
+static void test_crowd_leaves_turns_to_others(void **state)
+{
+    struct loopback l = {.options = {.handler = {.handle = count_turns}}, .script = crowd_script};
+    sem_init(&stand_still, 0, 0);
+    sem_init(&all_sent, 0, 0);
+    loopback_run(&l);
+    unsigned served = 0;
+    for (unsigned turn = 0; turn < TURNS_MAX; turn++) {
+        assert_in_range(served_in_turn[turn], 0, 64);
+        served += served_in_turn[turn];
+    }
+    assert_in_range(served, CROWD - CROWD / 8, CROWD);
+    sem_destroy(&stand_still);
+    sem_destroy(&all_sent);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keep_alive),       cmocka_unit_test(test_http_1_0),          cmocka_unit_test(test_pipelining),
-        cmocka_unit_test(test_deep_pipelining),  cmocka_unit_test(test_every_split),       cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_100_continue),     cmocka_unit_test(test_hang_up_cancels),   cmocka_unit_test(test_half_close_is_answered),
-        cmocka_unit_test(test_slow_clients),     cmocka_unit_test(test_too_many_at_work),  cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_keep_alive),
+        cmocka_unit_test(test_http_1_0),
+        cmocka_unit_test(test_pipelining),
+        cmocka_unit_test(test_deep_pipelining),
+        cmocka_unit_test(test_every_split),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_100_continue),
+        cmocka_unit_test(test_hang_up_cancels),
+        cmocka_unit_test(test_half_close_is_answered),
+        cmocka_unit_test(test_slow_clients),
+        cmocka_unit_test(test_too_many_at_work),
+        cmocka_unit_test(test_drain),
         cmocka_unit_test(test_taken_address),
+        cmocka_unit_test(test_crowd_leaves_turns_to_others),
     };
     log_set_level(LOG_WARN);
     return cmocka_run_group_tests(tests, NULL, NULL);
