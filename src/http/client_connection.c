@@ -1,5 +1,6 @@
 /*
- * Between calls a connection waits in its worker's pool for the same address, for less long than servers keep theirs, even those that end.
+ * Between calls a connection waits in its worker's pool for the same address, for less long than servers keep theirs, even those that end. The one
+ * that has waited longest is taken first, so that calls that come in waves, as a batch of charges does, find the last wave's connections.
  * The loop reads and takes the answer apart; the fiber whose call it is is woken when that is done.
  */
 #include "http/client_connection.h"
@@ -19,7 +20,7 @@
 /* One address, on one worker. Never freed: addresses are those of services. */
 struct client_pool {
     struct client_pool *next;
-    struct client_connection *idle; /* the last used first */
+    struct client_connection *newest, *oldest; /* that are idle */
     unsigned idle_count;
     char address[64];
 };
@@ -50,14 +51,14 @@ static struct client_pool *pool_of(const char *address)
 
 static void leave_idle(struct client_connection *connection)
 {
+    struct client_pool *pool = connection->pool;
     if (!connection->is_idle)
         return;
     connection->is_idle = false;
-    connection->pool->idle_count--;
-    if (connection->next)
-        connection->next->previous = connection->previous;
-    *(connection->previous ? &connection->previous->next : &connection->pool->idle) = connection->next;
-    connection->next = connection->previous = NULL;
+    pool->idle_count--;
+    *(connection->older ? &connection->older->newer : &pool->oldest) = connection->newer;
+    *(connection->newer ? &connection->newer->older : &pool->newest) = connection->older;
+    connection->newer = connection->older = NULL;
 }
 
 /* Closes it, and nobody finds it in the pool until that is done. */
@@ -82,11 +83,9 @@ static void become_idle(struct client_connection *connection)
         return;
     }
     connection->is_idle = true;
-    connection->previous = NULL;
-    connection->next = pool->idle;
-    if (connection->next)
-        connection->next->previous = connection;
-    pool->idle = connection;
+    connection->older = pool->newest;
+    *(pool->newest ? &pool->newest->newer : &pool->oldest) = connection;
+    pool->newest = connection;
     pool->idle_count++;
     tcp_set_due(&connection->tcp, clock_mono_ms() + IDLE_MS);
 }
@@ -229,7 +228,7 @@ FIBER_FN int client_connection_take(const char *address, struct lease *lease, bo
 {
     struct client_pool *pool = pool_of(address);
     fiber_defer(release, lease);
-    lease->connection = pool->idle;
+    lease->connection = pool->oldest;
     *ret_reused = lease->connection != NULL;
     if (!lease->connection)
         return open_connection(pool, lease);

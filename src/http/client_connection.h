@@ -11,8 +11,8 @@ struct client_connection {
     struct tcp tcp;
     uv_connect_t connect;
     struct client_pool *pool;
-    struct client_connection *next, *previous; /* among the idle */
-    struct fiber *fiber;                       /* whose call it carries */
+    struct client_connection *newer, *older; /* among the idle */
+    struct fiber *fiber;                     /* whose call it carries */
     bool connected, is_idle, done, closed;
     int error; /* once done: 0, and the answer is whole, or negative */
     struct client_answer answer;
