@@ -2,15 +2,17 @@
  * member or has one of another type is -EBADMSG, so that no worker acts on half of it. Nothing here waits. */
 #include "contracts/payments.h"
 
+#include "base/json_members.h"
+#include "base/json_text.h"
+
 #include <errno.h>
 #include <string.h>
 
-json_t *payment_request_encode(struct arena *arena, const struct payment_request *request)
+struct text payment_request_encode(struct arena *arena, const struct payment_request *request)
 {
-    return json_make(arena, "{s:s, s:s, s:s, s:s, s:I, s:s, s:s*, s:s*, s:s*}", "action", request->action, "payment_id", request->payment_id,
-                     "order_id", request->order_id, "user_id", request->user_id, "amount", (json_int_t)request->amount_minor, "currency",
-                     request->currency, "payment_method", request->payment_method, "refund_id", request->refund_id, "reason",
-                     request->reason);
+    return json_text(arena, "ssssissss", "action", request->action, "payment_id", request->payment_id, "order_id", request->order_id,
+                     "user_id", request->user_id, "amount", request->amount_minor, "currency", request->currency, "payment_method",
+                     request->payment_method, "refund_id", request->refund_id, "reason", request->reason);
 }
 
 static bool is_one_of(const char *word, const char *a, const char *b)
@@ -18,21 +20,26 @@ static bool is_one_of(const char *word, const char *a, const char *b)
     return strcmp(word, a) == 0 || strcmp(word, b) == 0;
 }
 
-int payment_request_decode(const json_t *data, struct payment_request *ret_request)
+int payment_request_decode(struct arena *arena, struct text data, struct payment_request *ret_request)
 {
+    enum { ACTION, PAYMENT_ID, ORDER_ID, USER_ID, AMOUNT, CURRENCY, PAYMENT_METHOD, REFUND_ID, REASON, MEMBERS };
+    struct json_member members[MEMBERS] = {{"action"},   {"payment_id"},     {"order_id"},  {"user_id"}, {"amount"},
+                                           {"currency"}, {"payment_method"}, {"refund_id"}, {"reason"}};
+    if (json_members_known(arena, data, members, MEMBERS) < 0)
+        return -EBADMSG;
     struct payment_request request = {
-        .action = json_get_string(data, "action"),
-        .payment_id = json_get_string(data, "payment_id"),
-        .order_id = json_get_string(data, "order_id"),
-        .user_id = json_get_string(data, "user_id"),
-        .amount_minor = json_get_integer(data, "amount"),
-        .currency = json_get_string(data, "currency"),
-        .payment_method = json_get_string(data, "payment_method"),
-        .refund_id = json_get_string(data, "refund_id"),
-        .reason = json_get_string(data, "reason"),
+        .action = members[ACTION].string,
+        .payment_id = members[PAYMENT_ID].string,
+        .order_id = members[ORDER_ID].string,
+        .user_id = members[USER_ID].string,
+        .amount_minor = members[AMOUNT].integer,
+        .currency = members[CURRENCY].string,
+        .payment_method = members[PAYMENT_METHOD].string,
+        .refund_id = members[REFUND_ID].string,
+        .reason = members[REASON].string,
     };
-    if (!request.action || !request.payment_id || !request.order_id || !request.user_id || !request.currency ||
-        request.amount_minor < 0 || !json_is_integer(json_object_get(data, "amount")))
+    if (!request.action || !request.payment_id || !request.order_id || !request.user_id || !request.currency || request.amount_minor < 0 ||
+        !members[AMOUNT].is_integer)
         return -EBADMSG;
     if (!is_one_of(request.action, "charge", "refund"))
         return -EBADMSG;
@@ -42,26 +49,30 @@ int payment_request_decode(const json_t *data, struct payment_request *ret_reque
     return 0;
 }
 
-json_t *payment_processed_encode(struct arena *arena, const struct payment_processed *processed)
+struct text payment_processed_encode(struct arena *arena, const struct payment_processed *processed)
 {
-    return json_make(arena, "{s:s, s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:s}", "action", processed->action, "payment_id",
-                     processed->payment_id, "order_id", processed->order_id, "user_id", processed->user_id, "status", processed->status,
-                     "failure_code", processed->failure_code, "amount", (json_int_t)processed->amount_minor, "refunded_amount",
-                     (json_int_t)processed->refunded_minor, "currency", processed->currency);
+    return json_text(arena, "sssssniis", "action", processed->action, "payment_id", processed->payment_id, "order_id", processed->order_id,
+                     "user_id", processed->user_id, "status", processed->status, "failure_code", processed->failure_code, "amount",
+                     processed->amount_minor, "refunded_amount", processed->refunded_minor, "currency", processed->currency);
 }
 
-int payment_processed_decode(const json_t *data, struct payment_processed *ret_processed)
+int payment_processed_decode(struct arena *arena, struct text data, struct payment_processed *ret_processed)
 {
+    enum { ACTION, PAYMENT_ID, ORDER_ID, USER_ID, STATUS, FAILURE_CODE, AMOUNT, REFUNDED, CURRENCY, MEMBERS };
+    struct json_member members[MEMBERS] = {{"action"},       {"payment_id"}, {"order_id"},        {"user_id"}, {"status"},
+                                           {"failure_code"}, {"amount"},     {"refunded_amount"}, {"currency"}};
+    if (json_members_known(arena, data, members, MEMBERS) < 0)
+        return -EBADMSG;
     struct payment_processed processed = {
-        .action = json_get_string(data, "action"),
-        .payment_id = json_get_string(data, "payment_id"),
-        .order_id = json_get_string(data, "order_id"),
-        .user_id = json_get_string(data, "user_id"),
-        .status = json_get_string(data, "status"),
-        .failure_code = json_get_string(data, "failure_code"),
-        .amount_minor = json_get_integer(data, "amount"),
-        .refunded_minor = json_get_integer(data, "refunded_amount"),
-        .currency = json_get_string(data, "currency"),
+        .action = members[ACTION].string,
+        .payment_id = members[PAYMENT_ID].string,
+        .order_id = members[ORDER_ID].string,
+        .user_id = members[USER_ID].string,
+        .status = members[STATUS].string,
+        .failure_code = members[FAILURE_CODE].string,
+        .amount_minor = members[AMOUNT].integer,
+        .refunded_minor = members[REFUNDED].integer,
+        .currency = members[CURRENCY].string,
     };
     if (!processed.action || !processed.payment_id || !processed.order_id || !processed.user_id || !processed.status ||
         !processed.currency || !is_one_of(processed.action, "charge", "refund"))
@@ -70,25 +81,29 @@ int payment_processed_decode(const json_t *data, struct payment_processed *ret_p
     return 0;
 }
 
-json_t *notification_request_encode(struct arena *arena, const struct notification_request *request)
+struct text notification_request_encode(struct arena *arena, const struct notification_request *request)
 {
-    return json_make(arena, "{s:s, s:s, s:s, s:s, s:O?}", "user_id", request->user_id, "type", request->type, "title", request->title, "body",
-                     request->body, "data", request->data);
+    return json_text(arena, "ssssj", "user_id", request->user_id, "type", request->type, "title", request->title, "body", request->body,
+                     "data", &request->data);
 }
 
-int notification_request_decode(const json_t *data, struct notification_request *ret_request)
+int notification_request_decode(struct arena *arena, struct text data, struct notification_request *ret_request)
 {
+    enum { USER_ID, TYPE, TITLE, BODY, DATA, MEMBERS };
+    struct json_member members[MEMBERS] = {{"user_id"}, {"type"}, {"title"}, {"body"}, {"data"}};
+    if (json_members_known(arena, data, members, MEMBERS) < 0)
+        return -EBADMSG;
     struct notification_request request = {
-        .user_id = json_get_string(data, "user_id"),
-        .type = json_get_string(data, "type"),
-        .title = json_get_string(data, "title"),
-        .body = json_get_string(data, "body"),
-        .data = json_object_get(data, "data"),
+        .user_id = members[USER_ID].string,
+        .type = members[TYPE].string,
+        .title = members[TITLE].string,
+        .body = members[BODY].string,
+        .data = members[DATA].raw,
     };
     if (!request.user_id || !request.type || !request.title || !request.body)
         return -EBADMSG;
-    if (!json_is_object(request.data))
-        request.data = NULL;
+    if (request.data.at && *request.data.at != '{')
+        request.data = (struct text){0};
     *ret_request = request;
     return 0;
 }

@@ -2,7 +2,10 @@
 #ifndef PURSER_CONTRACTS_PAYMENTS_H
 #define PURSER_CONTRACTS_PAYMENTS_H
 
-#include "base/json.h"
+#include "base/arena.h"
+#include "base/text.h"
+
+#include <stdint.h>
 
 /* Queue payment.request. A charge makes a payment (id given by the order service); a refund with amount 0 refunds all that is left, and
  * is idempotent by refund_id. cancel asks that a payment that is not yet captured never will be, or is refunded when it was. */
@@ -15,9 +18,9 @@ struct payment_request {
     const char *refund_id;      /* refund */
     const char *reason;
 };
-json_t *payment_request_encode(struct arena *arena, const struct payment_request *request);
-/* 0 or -EBADMSG. */
-int payment_request_decode(const json_t *data, struct payment_request *ret_request);
+struct text payment_request_encode(struct arena *arena, const struct payment_request *request);
+/* 0 or -EBADMSG. `data` is JSON, as that of an event that was read. */
+int payment_request_decode(struct arena *arena, struct text data, struct payment_request *ret_request);
 
 /* Queue order.payment.processed. */
 struct payment_processed {
@@ -28,15 +31,15 @@ struct payment_processed {
     int64_t amount_minor, refunded_minor;
     const char *currency;
 };
-json_t *payment_processed_encode(struct arena *arena, const struct payment_processed *processed);
-int payment_processed_decode(const json_t *data, struct payment_processed *ret_processed);
+struct text payment_processed_encode(struct arena *arena, const struct payment_processed *processed);
+int payment_processed_decode(struct arena *arena, struct text data, struct payment_processed *ret_processed);
 
 /* Queue notifications. */
 struct notification_request {
     const char *user_id, *type, *title, *body;
-    json_t *data; /* object or NULL */
+    struct text data; /* an object as JSON, or at == NULL */
 };
-json_t *notification_request_encode(struct arena *arena, const struct notification_request *request);
-int notification_request_decode(const json_t *data, struct notification_request *ret_request);
+struct text notification_request_encode(struct arena *arena, const struct notification_request *request);
+int notification_request_decode(struct arena *arena, struct text data, struct notification_request *ret_request);
 
 #endif

@@ -6,6 +6,7 @@
 #include "functions/hooks.h"
 
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "contracts/names.h"
 #include "functions/rules.h"
@@ -129,27 +130,27 @@ FIBER_FN int hooks_reload(struct database *database)
 }
 
 /* A job for a function: what the outbox sends to functions.invocations. */
-static int queue_job(struct transaction *tx, const char *key, json_t *data)
+static int queue_job(struct transaction *tx, const char *name, struct text data)
 {
     struct outbox_entry entry = {
         .kind = OUTBOX_QUEUE,
         .destination = QUEUE_INVOCATIONS,
-        .key = key,
-        .event = {.source = SOURCE_FUNCTIONS, .type = EVENT_INVOCATION_REQUESTED, .subject = json_get_string(data, "name"), .data = data},
+        .key = name,
+        .event = {.source = SOURCE_FUNCTIONS, .type = EVENT_INVOCATION_REQUESTED, .subject = name, .data = data},
     };
     return outbox_add(tx, &entry);
 }
 
 int hooks_queue_invocation_tx(struct transaction *tx, const struct stored_invocation *invocation)
 {
-    json_t *data = json_make(transaction_arena(tx), "{s:s, s:s}", "name", invocation->name, "invocation_id", invocation->id);
+    struct text data = json_text(transaction_arena(tx), "ss", "name", invocation->name, "invocation_id", invocation->id);
     return queue_job(tx, invocation->name, data);
 }
 
 /* Functions that one event (or minute) makes run. */
 struct cause {
     const char *id;     /* the event's */
-    json_t *event;      /* the whole CloudEvent */
+    struct text event;  /* the whole CloudEvent */
     struct target {
         const char *name, *trigger;
     } *targets;
@@ -164,7 +165,7 @@ static int queue_cause(struct transaction *tx, struct cause *cause)
         int added = functions_store_cause_add_tx(tx, arena_printf(arena, "queued:%s", cause->id), target->name);
         if (added < 0)
             return added;
-        json_t *data = json_make(arena, "{s:s, s:s, s:O}", "name", target->name, "trigger", target->trigger, "event", cause->event);
+        struct text data = json_text(arena, "ssj", "name", target->name, "trigger", target->trigger, "event", &cause->event);
         int error = added ? queue_job(tx, target->name, data) : 0;
         if (error)
             return error;
@@ -205,7 +206,8 @@ static int on_queue(struct transaction *tx, void *queue_name, struct event_item 
             add_target(arena, cause, rows_text(&rows, i, 0), rows_text(&rows, i, 1));
     for (unsigned i = 0; !error && i < count; i++) {
         cause->id = items[i].event->id;
-        error = json_parse(arena, items[i].message->body, &cause->event, NULL) ? -EBADMSG : queue_cause(tx, cause);
+        cause->event = items[i].message->body;
+        error = queue_cause(tx, cause);
     }
     return error;
 }
@@ -227,7 +229,8 @@ static FIBER_FN int on_record(struct database *database, const struct hook_list 
     if (event_parse(arena, record->value, &event, NULL) || !find_topic_targets(list, event.type, cause))
         return 0;
     cause->id = event.id;
-    return json_parse(arena, record->value, &cause->event, NULL) ? 0 : database_transact(database, cause_body, cause);
+    cause->event = record->value;
+    return database_transact(database, cause_body, cause);
 }
 
 /* Topics: 0 when the jobs of all records are durable. */
@@ -255,9 +258,9 @@ static FIBER_FN int queue_minute(struct database *database, int64_t minute, stru
         .source = SOURCE_FUNCTIONS,
         .type = "purser.function.scheduled",
         .subject = at,
-        .data = json_make(arena, "{s:s}", "scheduled_at", at),
+        .data = json_text(arena, "s", "scheduled_at", at),
     };
-    json_parse(arena, event_print(arena, &event), &cause->event, NULL);
+    cause->event = event_print(arena, &event);
     /* The minute, not the event, is the cause: every instance has the same clock. */
     cause->id = arena_printf(arena, "minute:%s", at);
     return database_transact(database, cause_body, cause);

@@ -5,6 +5,7 @@
  */
 #include "functions/hooks.h"
 
+#include "base/json_members.h"
 #include "base/log.h"
 #include "base/uuid.h"
 #include "contracts/names.h"
@@ -75,12 +76,29 @@ static FIBER_FN void run_invocation(struct database *database, struct queue_deli
         settle_invocation(database, delivery, id, &outcome);
 }
 
+/* The event that a hook is run for, as its job has it. */
+struct hook_event {
+    struct text whole, data; /* data: at == NULL where there is none */
+    const char *id, *traceparent;
+};
+
+static bool read_hook_event(struct text whole, struct hook_event *ret_event)
+{
+    enum { ID, TRACEPARENT, DATA, MEMBERS };
+    struct json_member members[MEMBERS] = {{"id"}, {"traceparent"}, {"data"}};
+    if (!whole.at || *whole.at != '{' || json_members_known(fiber_arena(), whole, members, MEMBERS) < 0)
+        return false;
+    *ret_event = (struct hook_event){
+        .whole = whole, .data = members[DATA].raw, .id = members[ID].string, .traceparent = members[TRACEPARENT].string};
+    return ret_event->id != NULL;
+}
+
 /* The notification that a hook returned, for the user whom the event is about. NULL: none. */
-static struct outbox_entry *notification_of(const char *name, json_t *event, json_t *data, const struct call_outcome *outcome)
+static struct outbox_entry *notification_of(const char *name, const struct hook_event *event, const struct call_outcome *outcome)
 {
     struct hook_notification notification;
-    const char *user_id = json_get_string(data, "user_id");
     struct arena *arena = fiber_arena();
+    const char *user_id = event->data.at && *event->data.at == '{' ? json_member_string(arena, event->data, "user_id") : NULL;
     if (!function_rules_notification_of(outcome->value, &notification))
         return NULL;
     if (!user_id || !uuid_is_valid(user_id)) {
@@ -92,47 +110,45 @@ static struct outbox_entry *notification_of(const char *name, json_t *event, jso
         .type = arena_printf(arena, "function.%s", name),
         .title = notification.title,
         .body = notification.body,
-        .data = notification.data,
     };
+    if (notification.data)
+        request.data.at = json_print(arena, notification.data, &request.data.size);
     struct outbox_entry *entry = arena_alloc(arena, sizeof(*entry));
     *entry = (struct outbox_entry){
         .kind = OUTBOX_QUEUE,
         .destination = QUEUE_NOTIFICATIONS,
         .key = user_id,
-        .event = {
-            .source = SOURCE_FUNCTIONS,
-            .type = EVENT_NOTIFICATION_REQUESTED,
-            .subject = name,
-            .causation_id = json_get_string(event, "id"),
-            .traceparent = json_get_string(event, "traceparent"),
-            .data = notification_request_encode(arena, &request),
-        },
+        .event =
+            {
+                .source = SOURCE_FUNCTIONS,
+                .type = EVENT_NOTIFICATION_REQUESTED,
+                .subject = name,
+                .causation_id = event->id,
+                .traceparent = event->traceparent,
+                .data = notification_request_encode(arena, &request),
+            },
     };
     return entry;
 }
 
 static FIBER_FN void run_hook(struct database *database, struct queue_delivery *delivery, const char *name, const char *trigger,
-                              json_t *event)
+                              const struct hook_event *event)
 {
     struct call_outcome outcome = {.kind = OUTCOME_GONE};
     struct arena *arena = fiber_arena();
-    const char *cause = json_get_string(event, "id");
-    json_t *data = json_object_get(event, "data");
     bool done = false;
-    size_t event_size, data_size;
-    int error = functions_store_hook_was_done(database, cause, name, &done);
+    int error = functions_store_hook_was_done(database, event->id, name, &done);
     struct pool_entry *entry = pool_entry_find(name);
-    char *event_text = json_print(arena, event, &event_size), *data_text = json_print(arena, data ? data : json_null(), &data_size);
     struct call_request request = {
-        .event = {data_text, data_size},
+        .event = event->data.at ? event->data : text_of("null"),
         .cause = trigger,
-        .message = {event_text, event_size},
-        .request_id = cause,
+        .message = event->whole,
+        .request_id = event->id,
     };
     if (!error && !done && entry)
         call_function(database, entry, &request, &outcome);
     if (!error && outcome.kind == OUTCOME_SUCCEEDED && !done && entry)
-        error = functions_store_hook_done(database, cause, name, notification_of(name, event, data, &outcome));
+        error = functions_store_hook_done(database, event->id, name, notification_of(name, event, &outcome));
     if (error)
         refuse(delivery, QUEUE_AGAIN, "the outcome could not be stored");
     else if (learnt_nothing(&outcome))
@@ -151,13 +167,15 @@ static FIBER_FN void run_job(struct database *database, struct queue_delivery *d
         refuse(delivery, QUEUE_DEAD, err.message);
         return;
     }
-    const char *name = json_get_string(job.data, "name"), *id = json_get_string(job.data, "invocation_id");
-    const char *trigger = json_get_string(job.data, "trigger");
-    json_t *event = json_object_get(job.data, "event");
+    enum { NAME, INVOCATION_ID, TRIGGER, EVENT, MEMBERS };
+    struct json_member members[MEMBERS] = {{"name"}, {"invocation_id"}, {"trigger"}, {"event"}};
+    struct hook_event event;
+    json_members_known(fiber_arena(), job.data, members, MEMBERS);
+    const char *name = members[NAME].string, *id = members[INVOCATION_ID].string, *trigger = members[TRIGGER].string;
     if (name && id)
         run_invocation(database, delivery, name, id);
-    else if (name && trigger && json_get_string(event, "id"))
-        run_hook(database, delivery, name, trigger, event);
+    else if (name && trigger && read_hook_event(members[EVENT].raw, &event))
+        run_hook(database, delivery, name, trigger, &event);
     else
         refuse(delivery, QUEUE_DEAD, "the job names no call and no event");
 }

@@ -2,7 +2,9 @@
 #ifndef PURSER_MESSAGING_EVENT_H
 #define PURSER_MESSAGING_EVENT_H
 
-#include "base/json.h"
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/text.h"
 #include "base/uuid.h"
 
 struct event {
@@ -14,13 +16,14 @@ struct event {
     const char *traceparent; /* or NULL */
     int64_t sequence;        /* of this aggregate, from 1; 0: none */
     const char *causation_id; /* id of the event that led to it, or NULL */
-    json_t *data;
-    struct text printed; /* the data of an event that is made, as JSON already, and then in place of `data` */
+    struct text data;         /* an object, as JSON */
 };
 
 /* Text in the arena; fills id and time where missing. */
 struct text event_print(struct arena *arena, struct event *event);
-/* 0 or -EBADMSG with words. Unknown members are ignored. Everything belongs to the arena. */
+/* 0 or -EBADMSG with words. Unknown members are ignored. Everything belongs to the arena, but for `data`, which is a part of `source`. */
 int event_parse(struct arena *arena, struct text source, struct event *ret_event, struct err *err);
+/* A string of its data, in the arena; NULL where there is none of that name. */
+const char *event_string(struct arena *arena, const struct event *event, const char *name);
 
 #endif

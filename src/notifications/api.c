@@ -1,4 +1,5 @@
 /* Notifications over HTTP: the history, read marks, the count, and the door of the WebSocket. */
+#include "base/json_text.h"
 #include "http/problem.h"
 #include "notifications/client_messages.h"
 #include "notifications/listener.h"
@@ -74,13 +75,14 @@ static FIBER_FN void list(void *context, struct http_request *request, struct ht
         problem_from_error(response, count, "listing notifications");
         return;
     }
-    json_t *data = json_make(request->arena, "[]");
+    struct text *printed = arena_alloc(request->arena, (size_t)wanted.limit * sizeof *printed);
     for (int i = 0; i < count; i++)
-        json_add(data, rows[i].json);
+        printed[i] = rows[i].json;
+    struct text data = json_text_array(request->arena, printed, (size_t)count);
     const char *next = NULL;
     if (count == wanted.limit)
         next = arena_printf(request->arena, "%c%" PRId64, wanted.descending ? 'b' : 'a', rows[count - 1].seq);
-    respond_json(response, 200, json_make(request->arena, "{s:O, s:s?}", "data", data, "next_cursor", next));
+    respond_bytes(response, 200, "application/json", json_text(request->arena, "jn", "data", &data, "next_cursor", next));
 }
 
 /* read and read-all take no body; {} is accepted. */
@@ -121,7 +123,7 @@ static FIBER_FN void read_all(void *context, struct http_request *request, struc
         problem_from_error(response, error, "marking all as read");
         return;
     }
-    json_t *frame = json_make(request->arena, "{s:s, s:I}", "type", "read_all", "up_to", (json_int_t)up_to);
+    struct text frame = json_text(request->arena, "si", "type", "read_all", "up_to", up_to);
     push_publish(notifications->engines.cache, &(struct push_event){.user_id = user_id, .frame = frame}, 1);
     respond_empty(response, 204);
 }

@@ -4,6 +4,7 @@
  */
 #include "notifications/client_messages.h"
 
+#include "base/json_text.h"
 #include "notifications/store.h"
 #include "security/tokens.h"
 
@@ -23,7 +24,8 @@ FIBER_FN int client_read(struct notifications *notifications, const char *user_i
     int error = notifications_read(notifications->engines.database, user_id, id, &changed, &unread);
     if (error || !changed)
         return error;
-    json_t *frame = json_make(fiber_arena(), "{s:s, s:[s]}", "type", "read", "ids", id);
+    struct text ids = text_of(arena_printf(fiber_arena(), "[\"%s\"]", id)),
+                frame = json_text(fiber_arena(), "sj", "type", "read", "ids", &ids);
     push_publish(notifications->engines.cache, &(struct push_event){.user_id = user_id, .unread = unread, .frame = frame}, 1);
     return 0;
 }

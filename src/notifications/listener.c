@@ -6,6 +6,7 @@
 #include "notifications/listener.h"
 
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "notifications/client_messages.h"
 #include "notifications/hub.h"
@@ -108,10 +109,7 @@ static FIBER_FN int send_page(struct listener *listener)
     const struct page_wanted wanted = {.user_id = listener->user_id, .from = listener->sent, .limit = PAGE};
     int count = notifications_page(listener->notifications->engines.database, &wanted, list);
     for (int i = 0; i < count && listener->socket; i++) {
-        json_t *frame = json_make(arena, "{s:s, s:O}", "type", "notification", "notification", list[i].json);
-        struct text text = {0};
-        text.at = json_print(arena, frame, &text.size);
-        send_text(listener, text);
+        send_text(listener, json_text(arena, "sj", "type", "notification", "notification", &list[i].json));
         listener->sent = list[i].seq;
     }
     return count;

@@ -13,7 +13,7 @@ static struct cache_message message_of(struct arena *arena, const struct push_ev
 {
     return (struct cache_message){
         .channel = arena_printf(arena, CHANNEL_NOTIFY "%s", event->user_id),
-        .text = text_of(arena_printf(arena, "%" PRId64 " %" PRId64 " %s", event->seq, event->unread, json_print(arena, event->frame, NULL))),
+        .text = text_of(arena_printf(arena, "%" PRId64 " %" PRId64 " %s", event->seq, event->unread, event->frame.at)),
     };
 }
 

@@ -3,7 +3,7 @@
 #ifndef PURSER_NOTIFICATIONS_PUSH_H
 #define PURSER_NOTIFICATIONS_PUSH_H
 
-#include "base/json.h"
+#include "base/text.h"
 #include "engines/cache.h"
 
 /* What a user is told. */
@@ -11,7 +11,7 @@ struct push_event {
     const char *user_id;
     int64_t seq; /* of a new notification, else 0 */
     int64_t unread;
-    const json_t *frame; /* for the client */
+    struct text frame; /* JSON for the client, with a NUL behind it */
 };
 /* Tells what happened, all in one wait. Failure is none of the caller's business. */
 FIBER_FN void push_publish(struct cache *cache, const struct push_event *list, unsigned count);

@@ -1,6 +1,8 @@
 /* The words of notifications, as a table of event types. No I/O: what an event does not say is not said. */
 #include "notifications/rules.h"
 
+#include "base/json_members.h"
+#include "base/json_text.h"
 #include "contracts/names.h"
 
 #include <errno.h>
@@ -55,9 +57,8 @@ static char *code_in_words(struct arena *arena, const char *code)
     return words;
 }
 
-static char *body_of(struct arena *arena, const struct phrase *phrase, const json_t *data, const char *money)
+static char *body_of(struct arena *arena, const struct phrase *phrase, const char *code, const char *reason, const char *money)
 {
-    const char *code = json_get_string(data, "failure_code"), *reason = json_get_string(data, "reason");
     switch (phrase->subject) {
     case ABOUT_USER: return arena_strdup(arena, phrase->body);
     case ABOUT_FAILURE:
@@ -71,40 +72,50 @@ static char *body_of(struct arena *arena, const struct phrase *phrase, const jso
     return arena_printf(arena, "%.*s%s%s", (int)(gap - phrase->body), phrase->body, money, gap + 2);
 }
 
-/* The members that a client may follow. */
-static json_t *data_of(struct arena *arena, const json_t *data)
+/* What is read of an event; the members before REASON are those that a client may follow. */
+enum member { ORDER_ID, PAYMENT_ID, TOTAL, AMOUNT, REFUNDED, CURRENCY, FAILURE_CODE, REASON, MEMBERS };
+
+static struct text data_of(struct arena *arena, const struct json_member *members)
 {
-    static const char *const names[] = {"order_id", "payment_id", "total", "amount", "refunded_amount", "currency", "failure_code"};
-    json_t *kept = json_make(arena, "{}");
-    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
-        json_t *value = json_object_get(data, names[i]);
-        if (value)
-            json_put(kept, names[i], value);
-    }
-    return json_object_size(kept) ? kept : NULL;
+    struct text data = json_text(arena, "jjjjjjj", "order_id", &members[ORDER_ID].raw, "payment_id", &members[PAYMENT_ID].raw, "total",
+                                 &members[TOTAL].raw, "amount", &members[AMOUNT].raw, "refunded_amount", &members[REFUNDED].raw, "currency",
+                                 &members[CURRENCY].raw, "failure_code", &members[FAILURE_CODE].raw);
+    return data.size > strlen("{}") ? data : (struct text){0};
 }
 
 int wording_of(struct arena *arena, const struct event *event, struct wording *ret_wording)
 {
+    struct json_member members[MEMBERS] = {
+        [ORDER_ID] = {"order_id"},
+        [PAYMENT_ID] = {"payment_id"},
+        [TOTAL] = {"total"},
+        [AMOUNT] = {"amount"},
+        [REFUNDED] = {"refunded_amount"},
+        [CURRENCY] = {"currency"},
+        [FAILURE_CODE] = {"failure_code"},
+        [REASON] = {"reason"},
+    };
     const struct phrase *phrase = NULL;
     for (unsigned i = 0; i < sizeof phrases / sizeof *phrases && !phrase; i++)
         if (strcmp(phrases[i].type, event->type) == 0)
             phrase = &phrases[i];
     if (!phrase)
         return -ENOENT;
+    if (json_members_known(arena, event->data, members, MEMBERS) < 0)
+        return -EBADMSG;
     const char *money = NULL;
     if (phrase->subject != ABOUT_USER) {
-        const char *currency = json_get_string(event->data, "currency");
-        const char *member = phrase->subject == ABOUT_REFUND ? "amount" : "total";
-        if (!currency || !json_is_integer(json_object_get(event->data, member)))
+        const char *currency = members[CURRENCY].string;
+        const struct json_member *amount = &members[phrase->subject == ABOUT_REFUND ? AMOUNT : TOTAL];
+        if (!currency || !amount->is_integer)
             return -EBADMSG;
-        money = money_print(arena, json_get_integer(event->data, member), currency);
+        money = money_print(arena, amount->integer, currency);
     }
     *ret_wording = (struct wording){
         .type = event->type + sizeof TYPE_PREFIX - 1,
         .title = phrase->title,
-        .body = body_of(arena, phrase, event->data, money),
-        .data = data_of(arena, event->data),
+        .body = body_of(arena, phrase, members[FAILURE_CODE].string, members[REASON].string, money),
+        .data = data_of(arena, members),
     };
     return 0;
 }

@@ -7,7 +7,7 @@
 struct wording {
     const char *type; /* "order.paid" */
     const char *title, *body;
-    json_t *data; /* ids to follow, or NULL */
+    struct text data; /* ids to follow, as JSON; or at == NULL */
 };
 
 /* 0; -ENOENT: nothing is said about events of this type; -EBADMSG: it lacks a member that the words need. All in the arena. */

@@ -5,61 +5,64 @@
 #include "notifications/store.h"
 
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "base/uuid.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
 #define COLUMNS "seq, id, type, title, body, data, read_at, created_at"
 #define COUNT_UNREAD "SELECT count(*) FROM notifications WHERE user_id = ?1 AND read_at IS NULL"
 
-static json_t *time_json(int64_t wall_ms)
+static const char *time_text(struct arena *arena, int64_t wall_ms)
 {
-    char text[TIME_TEXT_SIZE];
+    char *text = arena_alloc(arena, TIME_TEXT_SIZE);
     time_print(wall_ms, text);
-    return json_string(text);
+    return text;
 }
 
-/* `read_at` and `data` (which may be NULL) go with it. */
-static json_t *print(struct arena *arena, int64_t seq, const char *id, const struct wording *wording, json_t *read_at, int64_t created_at)
+static struct text print(struct arena *arena, int64_t seq, const char *id, const struct wording *wording, const char *read_at,
+                         int64_t created_at)
 {
-    return json_make(arena, "{s:s, s:I, s:s, s:s, s:s, s:O?, s:o, s:o}", "id", id, "seq", (json_int_t)seq, "type", wording->type, "title",
-                     wording->title, "body", wording->body, "data", wording->data, "read_at", read_at, "created_at", time_json(created_at));
+    struct text data = wording->data.at ? wording->data : text_of("null");
+    return json_text(arena, "sisssjns", "id", id, "seq", seq, "type", wording->type, "title", wording->title, "body", wording->body, "data",
+                     &data, "read_at", read_at, "created_at", time_text(arena, created_at));
 }
 
 static struct notification notification_of(struct arena *arena, const struct rows *rows, unsigned row)
 {
-    struct wording wording = {.type = rows_text(rows, row, 2), .title = rows_text(rows, row, 3), .body = rows_text(rows, row, 4)};
-    const char *text = rows_text(rows, row, 5);
-    if (text)
-        json_parse(arena, text_of(text), &wording.data, NULL);
-    json_t *read_at = rows_null(rows, row, 6) ? json_null() : time_json(rows_integer(rows, row, 6));
+    const struct wording wording = {
+        .type = rows_text(rows, row, 2),
+        .title = rows_text(rows, row, 3),
+        .body = rows_text(rows, row, 4),
+        .data = text_of(rows_text(rows, row, 5)),
+    };
+    const char *read_at = rows_null(rows, row, 6) ? NULL : time_text(arena, rows_integer(rows, row, 6));
     int64_t seq = rows_integer(rows, row, 0);
     return (struct notification){seq, print(arena, seq, rows_text(rows, row, 1), &wording, read_at, rows_integer(rows, row, 7))};
 }
 
 /* ---- writing ---- */
 
-/* Takes the next number unless the event is there already, then writes the row with the number that the user has come to. */
-static void ask_to_add(struct transaction *tx, struct addition *addition)
+static int count_unread(struct transaction *tx, const char *user_id, int64_t *ret_unread)
 {
-    const struct wording *wording = &addition->wording;
-    struct arena *arena = transaction_arena(tx);
-    char *id = arena_alloc(arena, UUID_SIZE);
-    uuid_make(id);
-    addition->id = id;
-    addition->created_at = clock_wall_ms();
-    sql_send(tx,
-             "INSERT INTO recipients (user_id, last_seq) SELECT ?1, 1 WHERE NOT EXISTS"
-             " (SELECT 1 FROM notifications WHERE user_id = ?1 AND event_id = ?2) ON CONFLICT (user_id) DO UPDATE"
-             " SET last_seq = recipients.last_seq + 1 WHERE recipients.deleted = 0",
-             "tt", addition->user_id, addition->event_id);
-    sql_ask(tx, &addition->rows,
-            "INSERT INTO notifications (id, user_id, seq, event_id, type, title, body, data, created_at)"
-            " SELECT ?1, ?2, last_seq, ?3, ?4, ?5, ?6, ?7, ?8 FROM recipients WHERE user_id = ?2 AND deleted = 0 AND NOT EXISTS"
-            " (SELECT 1 FROM notifications WHERE user_id = ?2 AND event_id = ?3) RETURNING seq",
-            "ttttttti", id, addition->user_id, addition->event_id, wording->type, wording->title, wording->body,
-            wording->data ? json_print(arena, wording->data, NULL) : NULL, addition->created_at);
+    struct rows rows;
+    int error = sql_query(tx, &rows, COUNT_UNREAD, "t", user_id);
+    if (!error)
+        *ret_unread = rows_integer(&rows, 0, 0);
+    return error;
+}
+
+static void begin(struct addition *list, unsigned count, struct arena *arena)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char *id = arena_alloc(arena, UUID_SIZE);
+        uuid_make(id);
+        list[i].id = id;
+        list[i].created_at = clock_wall_ms();
+        list[i].seq = 0;
+    }
 }
 
 static bool is_last_of_user(const struct addition *list, unsigned count, unsigned i)
@@ -67,44 +70,135 @@ static bool is_last_of_user(const struct addition *list, unsigned count, unsigne
     return i + 1 == count || strcmp(list[i].user_id, list[i + 1].user_id) != 0;
 }
 
-/* Once for those of a user that stand side by side. */
-static int count_for(struct transaction *tx, struct addition *list, unsigned count)
+/* ---- on SQLite: a statement costs no round trip, and nobody else writes ---- */
+
+/* Takes the next number unless the event is there already, then writes the row with the number that the user has come to. */
+static int add_one(struct transaction *tx, struct addition *addition)
 {
-    for (unsigned i = 0; i < count; i++)
-        if (is_last_of_user(list, count, i))
-            sql_ask(tx, &list[i].rows, COUNT_UNREAD, "t", list[i].user_id);
-    int error = sql_settle(tx);
+    const struct wording *wording = &addition->wording;
+    struct rows rows;
+    int error = sql_send(tx,
+                         "INSERT INTO recipients (user_id, last_seq) SELECT ?1, 1 WHERE NOT EXISTS"
+                         " (SELECT 1 FROM notifications WHERE user_id = ?1 AND event_id = ?2) ON CONFLICT (user_id) DO UPDATE"
+                         " SET last_seq = recipients.last_seq + 1 WHERE recipients.deleted = 0",
+                         "tt", addition->user_id, addition->event_id);
+    if (error >= 0)
+        error =
+            sql_query(tx, &rows,
+                      "INSERT INTO notifications (id, user_id, seq, event_id, type, title, body, data, created_at)"
+                      " SELECT ?1, ?2, last_seq, ?3, ?4, ?5, ?6, ?7, ?8 FROM recipients WHERE user_id = ?2 AND deleted = 0 AND NOT EXISTS"
+                      " (SELECT 1 FROM notifications WHERE user_id = ?2 AND event_id = ?3) RETURNING seq",
+                      "ttttttsi", addition->id, addition->user_id, addition->event_id, wording->type, wording->title, wording->body,
+                      &wording->data, addition->created_at);
+    if (error >= 0 && rows.count)
+        addition->seq = rows_integer(&rows, 0, 0);
+    return error < 0 ? error : 0;
+}
+
+static int add_each(struct transaction *tx, struct addition *list, unsigned count)
+{
+    int error = 0;
+    for (unsigned i = 0; i < count && !error; i++)
+        error = add_one(tx, &list[i]);
     for (unsigned i = count; i-- > 0 && !error;)
-        list[i].unread = is_last_of_user(list, count, i) ? rows_integer(&list[i].rows, 0, 0) : list[i + 1].unread;
+        if (is_last_of_user(list, count, i))
+            error = count_unread(tx, list[i].user_id, &list[i].unread);
+        else
+            list[i].unread = list[i + 1].unread;
     return error;
 }
 
-/* Locks the user's row, so that the statements behind it see what others have added. SQLite has one writer. */
-static void lock_recipient(struct transaction *tx, const char *user_id)
+/* ---- on PostgreSQL: a statement for each step, whatever their number ---- */
+
+enum column { ID, USER_ID, EVENT_ID, TYPE, TITLE, BODY, DATA, CREATED_AT, COLUMN_COUNT };
+
+/* Locks the users' rows, so that the statements behind it see what others have added. `false` locks them without writing them. */
+static void lock_recipients(struct transaction *tx, const struct text *users)
 {
-    if (database_is_postgres(transaction_database(tx)))
-        sql_send(tx,
-                 "INSERT INTO recipients (user_id, last_seq) VALUES (?1, 0) ON CONFLICT (user_id) DO UPDATE"
-                 " SET last_seq = recipients.last_seq",
-                 "t", user_id);
+    sql_send(
+        tx,
+        "INSERT INTO recipients (user_id, last_seq) SELECT DISTINCT user_id::uuid, 0 FROM unnest(?1::text[]) AS given (user_id) ORDER BY 1"
+        " ON CONFLICT (user_id) DO UPDATE SET last_seq = recipients.last_seq WHERE false",
+        "b", users);
+}
+
+/* A row for each that was added, in the order of the list. Subqueries in place of joins: each is a look into an index, also where the plan was
+ * made while the tables were empty. */
+static void ask_to_add(struct transaction *tx, const struct addition *list, unsigned count, struct rows *ret_rows)
+{
+    struct arena *arena = transaction_arena(tx);
+    struct text(*cells)[COLUMN_COUNT] = arena_alloc(arena, sizeof *cells * count), columns[COLUMN_COUNT];
+    for (unsigned i = 0; i < count; i++) {
+        const struct wording *wording = &list[i].wording;
+        cells[i][ID] = text_of(list[i].id);
+        cells[i][USER_ID] = text_of(list[i].user_id);
+        cells[i][EVENT_ID] = text_of(list[i].event_id);
+        cells[i][TYPE] = text_of(wording->type);
+        cells[i][TITLE] = text_of(wording->title);
+        cells[i][BODY] = text_of(wording->body);
+        cells[i][DATA] = wording->data;
+        cells[i][CREATED_AT] = rows_number(arena, list[i].created_at);
+    }
+    for (unsigned i = 0; i < COLUMN_COUNT; i++)
+        columns[i] = postgres_text_array(arena, &cells[0][i], count, COLUMN_COUNT);
+    sql_ask(
+        tx, ret_rows,
+        "WITH given AS (SELECT id::uuid, user_id::uuid, event_id::uuid, type, title, body, data, created_at::bigint, place"
+        " FROM unnest(?1::text[], ?2::text[], ?3::text[], ?4::text[], ?5::text[], ?6::text[], ?7::text[], ?8::text[])"
+        " WITH ORDINALITY AS a (id, user_id, event_id, type, title, body, data, created_at, place)),"
+        " fresh AS (SELECT * FROM (SELECT given.*, (SELECT last_seq FROM recipients WHERE recipients.user_id = given.user_id AND deleted = "
+        "0)"
+        " AS last_seq FROM given) AS of_users WHERE last_seq IS NOT NULL AND (SELECT 1 FROM notifications AS old"
+        " WHERE old.user_id = of_users.user_id AND old.event_id = of_users.event_id) IS NULL),"
+        " added AS (INSERT INTO notifications (id, user_id, seq, event_id, type, title, body, data, created_at)"
+        " SELECT id, user_id, last_seq + row_number() OVER (PARTITION BY user_id ORDER BY place), event_id, type, title, body, data,"
+        " created_at FROM fresh ORDER BY place RETURNING id, user_id, seq),"
+        " counted AS (UPDATE recipients SET last_seq = tops.seq FROM (SELECT user_id, max(seq) AS seq FROM added GROUP BY user_id) AS tops"
+        " WHERE recipients.user_id = tops.user_id)"
+        " SELECT id, seq FROM added",
+        "bbbbbbbb", &columns[ID], &columns[USER_ID], &columns[EVENT_ID], &columns[TYPE], &columns[TITLE], &columns[BODY], &columns[DATA],
+        &columns[CREATED_AT]);
+}
+
+static int add_together(struct transaction *tx, struct addition *list, unsigned count)
+{
+    struct arena *arena = transaction_arena(tx);
+    struct text *users = arena_alloc(arena, sizeof *users * count), array;
+    struct rows added, unread;
+    unsigned user_count = 0, row = 0;
+    for (unsigned i = 0; i < count; i++)
+        if (is_last_of_user(list, count, i))
+            users[user_count++] = text_of(list[i].user_id);
+    array = postgres_text_array(arena, users, user_count, 1);
+    lock_recipients(tx, &array);
+    ask_to_add(tx, list, count, &added);
+    sql_ask(tx, &unread,
+            "SELECT (SELECT count(*) FROM notifications WHERE user_id = given.user_id::uuid AND read_at IS NULL)"
+            " FROM unnest(?1::text[]) WITH ORDINALITY AS given (user_id, place) ORDER BY place",
+            "b", &array);
+    int error = sql_settle(tx);
+    if (error)
+        return error;
+    for (unsigned i = 0; i < count && row < added.count; i++)
+        if (strcmp(rows_text(&added, row, 0), list[i].id) == 0)
+            list[i].seq = rows_integer(&added, row++, 1);
+    assert(row == added.count && unread.count == user_count);
+    for (unsigned i = count; i-- > 0;)
+        list[i].unread = is_last_of_user(list, count, i) ? rows_integer(&unread, --user_count, 0) : list[i + 1].unread;
+    return 0;
 }
 
 int notifications_add(struct transaction *tx, struct addition *list, unsigned count)
 {
-    for (unsigned i = 0; i < count; i++)
-        if (is_last_of_user(list, count, i))
-            lock_recipient(tx, list[i].user_id);
-    for (unsigned i = 0; i < count; i++)
-        ask_to_add(tx, &list[i]);
-    int error = sql_settle(tx);
-    for (unsigned i = 0; i < count && !error; i++)
-        list[i].seq = list[i].rows.count ? rows_integer(&list[i].rows, 0, 0) : 0;
-    return error ? error : count_for(tx, list, count);
+    if (!count)
+        return 0;
+    begin(list, count, transaction_arena(tx));
+    return database_is_postgres(transaction_database(tx)) ? add_together(tx, list, count) : add_each(tx, list, count);
 }
 
-json_t *addition_print(struct arena *arena, const struct addition *addition)
+struct text addition_print(struct arena *arena, const struct addition *addition)
 {
-    return print(arena, addition->seq, addition->id, &addition->wording, json_null(), addition->created_at);
+    return print(arena, addition->seq, addition->id, &addition->wording, NULL, addition->created_at);
 }
 
 int notifications_forget_user(struct transaction *tx, const char *user_id)
@@ -123,15 +217,6 @@ struct read_work {
     bool changed;
     int64_t unread, up_to;
 };
-
-static int count_unread(struct transaction *tx, const char *user_id, int64_t *ret_unread)
-{
-    struct rows rows;
-    int error = sql_query(tx, &rows, COUNT_UNREAD, "t", user_id);
-    if (!error)
-        *ret_unread = rows_integer(&rows, 0, 0);
-    return error;
-}
 
 static int read_body(struct transaction *tx, void *arg)
 {

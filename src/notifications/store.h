@@ -2,7 +2,6 @@
 #ifndef PURSER_NOTIFICATIONS_STORE_H
 #define PURSER_NOTIFICATIONS_STORE_H
 
-#include "base/json.h"
 #include "engines/database.h"
 #include "notifications/rules.h"
 
@@ -15,18 +14,17 @@ struct addition {
     int64_t unread; /* of the user, with all that were added beside it */
     const char *id;
     int64_t created_at;
-    struct rows rows; /* the answer of the statement that is under way */
 };
 /* Inside a transaction: gives each the next number of its user. Those of a user best stand side by side. */
 int notifications_add(struct transaction *tx, struct addition *list, unsigned count);
 /* As the API shows it. */
-json_t *addition_print(struct arena *arena, const struct addition *addition);
+struct text addition_print(struct arena *arena, const struct addition *addition);
 /* Inside a transaction: the user is gone, and with it the log. */
 int notifications_forget_user(struct transaction *tx, const char *user_id);
 
 struct notification {
     int64_t seq;
-    json_t *json; /* as the API shows it */
+    struct text json; /* as the API shows it */
 };
 
 struct page_wanted {

@@ -1,5 +1,6 @@
 /* Consumers: the three topics and the queue of what functions returned. Each event becomes at most one notification of its user, in the transaction
  * that remembers the event; the push comes after the commit. */
+#include "base/json_text.h"
 #include "contracts/names.h"
 #include "contracts/payments.h"
 #include "messaging/admission.h"
@@ -13,13 +14,13 @@
 
 static const char *user_of(const struct event *event)
 {
-    return json_get_string(event->data, "user_id");
+    return event_string(fiber_arena(), event, "user_id");
 }
 
 /* What a fact says, and to whom. -ENOENT: nothing. */
 static int read_fact(struct arena *arena, const struct event *event, struct addition *ret_addition)
 {
-    *ret_addition = (struct addition){.user_id = user_of(event), .event_id = event->id};
+    *ret_addition = (struct addition){.user_id = event_string(arena, event, "user_id"), .event_id = event->id};
     if (!ret_addition->user_id || !uuid_is_valid(ret_addition->user_id))
         return -EBADMSG;
     return wording_of(arena, event, &ret_addition->wording);
@@ -29,7 +30,7 @@ static int read_fact(struct arena *arena, const struct event *event, struct addi
 static int read_request(struct arena *arena, const struct event *event, struct addition *ret_addition)
 {
     struct notification_request request;
-    if (notification_request_decode(event->data, &request) || !uuid_is_valid(request.user_id))
+    if (notification_request_decode(arena, event->data, &request) || !uuid_is_valid(request.user_id))
         return -EBADMSG;
     *ret_addition = (struct addition){
         .user_id = request.user_id,
@@ -65,7 +66,7 @@ static int on_facts(struct transaction *tx, void *context, struct event_item *it
     for (unsigned i = 0; i < count && !error; i++) {
         if (strcmp(items[i].event->type, EVENT_USER_DELETED) != 0)
             continue;
-        const char *user_id = user_of(items[i].event);
+        const char *user_id = event_string(transaction_arena(tx), items[i].event, "user_id");
         error = user_id && uuid_is_valid(user_id) ? add_all(tx, items + from, i - from, read_fact) : -EBADMSG;
         if (!error)
             error = notifications_forget_user(tx, user_id);
@@ -85,7 +86,7 @@ static void note_done(const struct event_item *items, unsigned count)
 {
     const char *youngest = NULL;
     for (unsigned i = 0; i < count; i++) {
-        const char *id = json_get_string(items[i].event->data, "order_id"), *type = items[i].event->type;
+        const char *id = event_string(fiber_arena(), items[i].event, "order_id"), *type = items[i].event->type;
         if (!id || !uuid_is_valid(id))
             continue;
         if (strcmp(type, EVENT_ORDER_CANCELLED) == 0)
@@ -107,7 +108,8 @@ static FIBER_FN void on_committed(void *context, const struct event_item *items,
         const struct addition *addition = items[i].result;
         if (!addition || !addition->seq)
             continue;
-        json_t *frame = json_make(arena, "{s:s, s:O}", "type", "notification", "notification", addition_print(arena, addition));
+        struct text notification = addition_print(arena, addition);
+        struct text frame = json_text(arena, "sj", "type", "notification", "notification", &notification);
         pushes[added++] = (struct push_event){addition->user_id, addition->seq, addition->unread, frame};
     }
     push_publish(notifications->engines.cache, pushes, added);

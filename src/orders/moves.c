@@ -5,6 +5,7 @@
 #include "orders/moves.h"
 
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "base/settings.h"
 #include "base/uuid.h"
 #include "contracts/names.h"
@@ -42,9 +43,8 @@ static int announce(struct transaction *tx, const struct order *order, const str
     };
     const char *failure = order->status == ORDER_PAYMENT_FAILED ? order->payment.failure_code : NULL;
     const char *reason = order->status == ORDER_CANCELLED ? cause->reason : NULL;
-    json_t *data = json_make(transaction_arena(tx), "{s:s, s:s, s:I, s:s, s:s*, s:s*}", "order_id", order->id, "user_id", order->user_id,
-                             "total", (json_int_t)order->total_minor, "currency", order->currency, "failure_code", failure, "reason",
-                             reason);
+    struct text data = json_text(transaction_arena(tx), "ssisss", "order_id", order->id, "user_id", order->user_id, "total",
+                                 order->total_minor, "currency", order->currency, "failure_code", failure, "reason", reason);
     struct event event = {
         .source = SOURCE_ORDERS,
         .type = types[order->status],
@@ -117,7 +117,7 @@ static int hand_to_functions(struct transaction *tx, const struct order *order, 
         .type = EVENT_ORDER_PLACED,
         .subject = order->id,
         .traceparent = cause->traceparent,
-        .printed = print_order(transaction_arena(tx), order),
+        .data = print_order(transaction_arena(tx), order),
     };
     return send_to(tx, OUTBOX_QUEUE, QUEUE_ORDER_CREATED, order, &event);
 }

@@ -67,17 +67,18 @@ static int settle_payment(struct transaction *tx, struct order *order, const str
 
 static const char *order_of_event(const struct event *event)
 {
-    return json_get_string(event->data, "order_id");
+    return event_string(fiber_arena(), event, "order_id");
 }
 
 /* The orders are locked first, all in one wait and in the order of their ids. Two messages of one order would not see each other's
  * effect on what was read: the second one reads again. */
 int on_payments_processed(struct transaction *tx, void *context, struct event_item *items, unsigned count)
 {
-    struct processed *list = arena_alloc(transaction_arena(tx), sizeof *list * count);
+    struct arena *arena = transaction_arena(tx);
+    struct processed *list = arena_alloc(arena, sizeof *list * count);
     for (unsigned i = 0; i < count; i++) {
         const struct event *event = items[i].event;
-        if (strcmp(event->type, EVENT_PAYMENT_PROCESSED) != 0 || payment_processed_decode(event->data, &list[i].message) < 0)
+        if (strcmp(event->type, EVENT_PAYMENT_PROCESSED) != 0 || payment_processed_decode(arena, event->data, &list[i].message) < 0)
             return -EBADMSG;
         orders_store_order_ask(tx, list[i].message.order_id, &list[i].rows);
     }
@@ -106,7 +107,7 @@ static int cancel_unpaid(struct transaction *tx, const char *id, const struct ca
 static int on_user_event(struct transaction *tx, const struct event *event)
 {
     struct rows ids;
-    const char *user_id = json_get_string(event->data, "user_id");
+    const char *user_id = event_string(transaction_arena(tx), event, "user_id");
     if (strcmp(event->type, EVENT_USER_DELETED) != 0)
         return 0;
     if (!user_id || !uuid_is_valid(user_id))

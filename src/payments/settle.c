@@ -5,6 +5,7 @@
 #include "payments/settle.h"
 
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "base/settings.h"
 #include "contracts/names.h"
@@ -57,12 +58,9 @@ static int reply(struct transaction *tx, const char *action, const struct paymen
 static int announce(struct transaction *tx, const char *type, const struct payment *payment, int64_t amount_minor, bool is_refund,
                     const char *traceparent)
 {
-    struct arena *arena = transaction_arena(tx);
-    json_t *data = json_make(arena, "{s:s, s:s, s:s, s:I, s:s, s:s*}", "payment_id", payment->id, "order_id", payment->order_id,
-                             "user_id", payment->user_id, "amount", (json_int_t)amount_minor, "currency", payment->currency,
-                             "failure_code", payment->failure_code);
-    if (is_refund)
-        json_put_new(data, "refunded_amount", json_integer(payment->settled_minor));
+    struct text data = json_text(transaction_arena(tx), "sssissp", "payment_id", payment->id, "order_id", payment->order_id, "user_id",
+                                 payment->user_id, "amount", amount_minor, "currency", payment->currency, "failure_code",
+                                 payment->failure_code, "refunded_amount", is_refund ? payment->settled_minor : 0);
     struct outbox_entry entry = {
         .kind = OUTBOX_STREAM,
         .destination = TOPIC_PAYMENTS,

@@ -15,9 +15,9 @@ static bool is_charge(const struct payment_request *request)
     return strcmp(request->action, "charge") == 0;
 }
 
-static int decode(const struct event *event, struct payment_request *ret_request)
+static int decode(struct arena *arena, const struct event *event, struct payment_request *ret_request)
 {
-    if (strcmp(event->type, EVENT_PAYMENT_REQUESTED) != 0 || payment_request_decode(event->data, ret_request) < 0)
+    if (strcmp(event->type, EVENT_PAYMENT_REQUESTED) != 0 || payment_request_decode(arena, event->data, ret_request) < 0)
         return -EBADMSG;
     return uuid_is_valid(ret_request->payment_id) && (is_charge(ret_request) || uuid_is_valid(ret_request->refund_id)) ? 0 : -EBADMSG;
 }
@@ -36,7 +36,7 @@ static int on_payment_requests(struct transaction *tx, void *context, struct eve
     unsigned charge_count = 0;
     int code = 0;
     for (unsigned i = 0; i < count && code == 0; i++) {
-        code = decode(items[i].event, &requests[i]);
+        code = decode(arena, items[i].event, &requests[i]);
         if (code == 0 && is_charge(&requests[i]))
             charges[charge_count++] = &requests[i];
     }
@@ -51,7 +51,7 @@ static int on_payment_requests(struct transaction *tx, void *context, struct eve
 static FIBER_FN void begin(struct cashier *cashier, const struct event *event)
 {
     struct payment_request request;
-    if (decode(event, &request) < 0)
+    if (decode(fiber_arena(), event, &request) < 0)
         return;
     if (!is_charge(&request)) {
         cashier_refund(cashier, request.refund_id, event->traceparent);

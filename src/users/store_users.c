@@ -3,6 +3,7 @@
  * order in which they happened.
  */
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "base/settings.h"
 #include "contracts/names.h"
 #include "messaging/outbox.h"
@@ -43,7 +44,7 @@ static const char *current_traceparent(void)
 int user_event(struct transaction *tx, const char *type, const char *user_id, int64_t sequence, const char *traceparent,
                const char *extra_session)
 {
-    json_t *data = json_make(transaction_arena(tx), "{s:s, s:s*}", "user_id", user_id, "session_id", extra_session);
+    struct text data = json_text(transaction_arena(tx), "ss", "user_id", user_id, "session_id", extra_session);
     struct outbox_entry entry = {
         .kind = OUTBOX_STREAM,
         .destination = TOPIC_USERS,
@@ -66,7 +67,7 @@ struct registering {
 static int queue_created(struct transaction *tx, const struct registering *work)
 {
     const char *id = work->user->id;
-    json_t *data = json_make(transaction_arena(tx), "{s:s, s:s}", "user_id", id, "email", work->user->email);
+    struct text data = json_text(transaction_arena(tx), "ss", "user_id", id, "email", work->user->email);
     struct outbox_entry entry = {
         .kind = OUTBOX_QUEUE,
         .destination = QUEUE_USER_CREATED,

@@ -1,6 +1,7 @@
 /* JSON bodies: they are accepted and refused as jansson's own parser does, with equal trees; and what is accepted prints, parses again, and is the
  * same. Three differences are meant: ours stops at a depth, makes a real of an integer that is too long, and sees a NUL behind a number. */
 #include "base/json.h"
+#include "base/json_members.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,25 @@ static void print_and_parse_again(struct arena *arena, json_t *tree)
         abort();
 }
 
+/* What members says of an object is what its tree says. It takes all that has a tree, and more: a name twice that nobody asks for, and numbers that are
+ * too large. */
+static void compare_members(struct arena *arena, struct text source, json_t *tree)
+{
+    struct json_member members[] = {{"a"}, {"b"}};
+    bool taken = json_members(arena, source, members, 2, NULL) == 0;
+    if (!tree)
+        return;
+    if (taken != json_is_object(tree))
+        abort();
+    for (unsigned i = 0; taken && i < 2; i++) {
+        const json_t *value = json_object_get(tree, members[i].name);
+        const char *string = json_string_value(value);
+        if (!value != !members[i].raw.at || !string != !members[i].string || (string && strcmp(string, members[i].string) != 0) ||
+            json_is_integer(value) != members[i].is_integer || json_integer_value(value) != members[i].integer)
+            abort();
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct text source = {(const char *)data, size};
@@ -36,6 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!arena)
         return 0;
     bool taken = json_parse(arena, source, &tree, &err) == 0;
+    compare_members(arena, source, tree);
     compare_with_jansson(source, taken ? tree : NULL, &err);
     if (taken)
         print_and_parse_again(arena, tree);

@@ -2,6 +2,8 @@
  * Messaging over the adapters of all four settings: an effect happens once whatever is delivered, one bad event stops nobody else, what
  * cannot be handled is a dead letter that can be sent again.
  */
+#include "base/json_members.h"
+#include "base/json_text.h"
 #include "engines/database.h"
 #include "http/message.h"
 #include "messaging/consumer.h"
@@ -77,7 +79,7 @@ static int add_events(struct transaction *tx, void *arg)
             .destination = batch->destination,
             .key = arena_printf(arena, "user-%d", i % batch->keys),
             .correlation_id = "c",
-            .event = {.source = "/users", .type = "purser.test", .subject = "s", .data = json_make(arena, "{s:i}", "number", i)},
+            .event = {.source = "/users", .type = "purser.test", .subject = "s", .data = json_text(arena, "i", "number", (int64_t)i)},
         };
         int code = outbox_add(tx, &entry);
         if (code < 0)
@@ -99,10 +101,17 @@ struct effect {
     int keys;
 };
 
+static int64_t number_of(struct arena *arena, const struct event *event)
+{
+    struct json_member number = {.name = "number"};
+    check(json_members_known(arena, event->data, &number, 1) == 0);
+    return number.integer;
+}
+
 static int record_one(struct transaction *tx, struct effect *effect, struct event_item *item)
 {
     const struct event *event = item->event;
-    int64_t number = json_get_integer(event->data, "number");
+    int64_t number = number_of(transaction_arena(tx), event);
     if (effect->fails_with && number == effect->fails_at && atomic_load(&effect->failures) > 0) {
         atomic_fetch_sub(&effect->failures, 1);
         return effect->fails_with;
@@ -122,7 +131,7 @@ static int record(struct transaction *tx, void *context, struct event_item *item
 
 static void tell_one(struct effect *effect, const struct event_item *item)
 {
-    int64_t number = json_get_integer(item->event->data, "number");
+    int64_t number = number_of(fiber_arena(), item->event);
     check(!strcmp(item->result, item->event->id)); /* what the effect left */
     if (effect->keys) { /* in order of a key */
         check(effect->highest[number % effect->keys] <= number);
@@ -202,7 +211,8 @@ static void repeats(void *arg)
     struct queue_message message[3];
     open_all();
     for (int i = 0; i < 3; i++) {
-        struct event event = {.source = "/users", .type = "purser.test", .subject = "s", .data = json_make(fiber_arena(), "{s:i}", "number", i)};
+        struct event event = {
+            .source = "/users", .type = "purser.test", .subject = "s", .data = json_text(fiber_arena(), "i", "number", (int64_t)i)};
         struct text body = event_print(fiber_arena(), &event);
         message[i] = (struct queue_message){.queue = name, .id = event.id, .body = body};
     }
@@ -324,7 +334,8 @@ static void late_copies(void *arg)
     open_all();
     check_equal(consume_queue(database, queue, name, &handler, &err), 0);
     for (int i = 0; i < COUNT; i++) {
-        struct event event = {.source = "/users", .type = "purser.test", .subject = "s", .data = json_make(fiber_arena(), "{s:i}", "number", i)};
+        struct event event = {
+            .source = "/users", .type = "purser.test", .subject = "s", .data = json_text(fiber_arena(), "i", "number", (int64_t)i)};
         struct text body = event_print(fiber_arena(), &event);
         message[i] = (struct queue_message){.queue = name, .id = event.id, .body = body};
     }

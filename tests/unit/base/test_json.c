@@ -9,6 +9,8 @@
 #include <cmocka.h>
 
 #include "base/json.h"
+#include "base/json_members.h"
+#include "base/json_text.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -206,6 +208,61 @@ static void reals_are_as_short_as_read_back_the_same(void **state)
     assert_int_equal(size, 2000 * 4 + 1);
 }
 
+static void members_are_found_where_they_stand(void **state)
+{
+    struct json_member members[] = {{"a"}, {"b"}, {"c"}, {"d"}, {"e"}, {"absent"}};
+    struct text source = text_of(" { \"x\":[{\"a\":0}], \"a\":\"\\u00e9\\n\", \"b\":-12 ,\"c\": {\"d\":[1,\"}\"]}, \"d\":1.5,"
+                                 "\"x\":null, \"e\":9223372036854775808 } ");
+    assert_int_equal(json_members(arena, source, members, 6, NULL), 0);
+    assert_string_equal(members[0].string, "\xc3\xa9\n");
+    assert_true(members[1].is_integer && members[1].integer == -12 && !members[1].string);
+    assert_true(text_equal(members[2].raw, text_of("{\"d\":[1,\"}\"]}")));
+    assert_true(!members[3].is_integer && text_equal(members[3].raw, text_of("1.5")));
+    assert_true(!members[4].is_integer && members[4].raw.at);
+    assert_true(!members[5].raw.at && !members[5].string);
+    assert_string_equal(json_member_string(arena, text_of("{\"a\":\"b\", and so on"), "a"), "b"); /* no further than it has to */
+    assert_null(json_member_string(arena, text_of("{\"a\":1}"), "a"));
+}
+
+static void objects_that_are_none_have_no_members(void **state)
+{
+    static const char *const bad[] = {
+        "",           "[]",  "1",       "{",        "{}x",   "{} {}",         "{\"a\":1,\"a\":2}",   "{\"x\":01}",       "{\"x\":tru}",
+        "{\"x\":1,}", "{,}", "{\"x\"}", "{\"x\":}", "{x:1}", "{\"x\":[1 2]}", "{\"x\":\"\\ud800\"}", "{\"x\":\"\xff\"}", "{\"a\":"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct json_member member = {"a"};
+        struct err err = {0};
+        assert_int_equal(json_members(arena, text_of(bad[i]), &member, 1, &err), -EINVAL);
+        assert_true(err.message[0]);
+    }
+    struct json_member member = {"a"};
+    char deep[2 * JSON_DEPTH_MAX + 3];
+    memset(deep, '[', sizeof deep);
+    memcpy(deep, "{\"a\":", 5);
+    assert_int_equal(json_members(arena, (struct text){deep, sizeof deep}, &member, 1, NULL), -EINVAL);
+}
+
+static void text_is_what_a_tree_would_print(void **state)
+{
+    char all[256], large[9000];
+    for (int i = 0; i < 127; i++)
+        all[i] = (char)(i + 1);
+    memcpy(all + 127, "\xc3\xbc\xe6\x9d\xb1", 6);
+    memset(large, 'x', sizeof large);
+    large[sizeof large - 1] = 0;
+    struct text inner = text_of("[1]"), none = {0};
+    const struct text made = json_text(arena, "ssnnippijj", "all", all, "absent", NULL, "null", NULL, "string", "", "least", INT64_MIN,
+                                       "zero", INT64_C(0), "seven", INT64_C(7), "most", INT64_MAX, "inner", &inner, "none", &none);
+    json_t *tree = json_make(arena, "{s:s, s:n, s:s, s:I, s:I, s:I, s:[i]}", "all", all, "null", "string", "", "least",
+                             (json_int_t)INT64_MIN, "seven", (json_int_t)7, "most", (json_int_t)INT64_MAX, "inner", 1);
+    assert_string_equal(made.at, json_print(arena, tree, NULL));
+    assert_int_equal(made.size, strlen(made.at));
+    const struct text much = json_text(arena, "sss", "a", large, "b", all, "c", large);
+    assert_string_equal(much.at, json_print(arena, json_make(arena, "{s:s, s:s, s:s}", "a", large, "b", all, "c", large), NULL));
+    assert_string_equal(json_text(arena, "").at, "{}");
+    assert_string_equal(json_text_array(arena, (struct text[]){text_of("1"), text_of("{}")}, 2).at, "[1,{}]");
+}
+
 /* Each allocation failing in turn ends in the rescue, and nothing leaks (the sanitizer looks). */
 static void short_memory_ends_the_work(void **state)
 {
@@ -255,6 +312,9 @@ int main(void)
         cmocka_unit_test(members_that_are_absent_or_of_another_type_are_empty),
         cmocka_unit_test(printing_is_compact_and_keeps_the_order),
         cmocka_unit_test(reals_are_as_short_as_read_back_the_same),
+        cmocka_unit_test(members_are_found_where_they_stand),
+        cmocka_unit_test(objects_that_are_none_have_no_members),
+        cmocka_unit_test(text_is_what_a_tree_would_print),
         cmocka_unit_test(short_memory_ends_the_work),
     };
     json_begin();

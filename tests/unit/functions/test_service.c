@@ -354,8 +354,8 @@ static void on_notifications(void *context, struct queue_delivery *batch, unsign
     for (unsigned i = 0; i < count; i++) {
         struct event event;
         if (event_parse(fiber_arena(), batch[i].message.body, &event, NULL) == 0) {
-            snprintf(notified_title, sizeof notified_title, "%s", json_get_string(event.data, "title"));
-            assert_string_equal(json_get_string(event.data, "user_id"), USER);
+            snprintf(notified_title, sizeof notified_title, "%s", event_string(fiber_arena(), &event, "title"));
+            assert_string_equal(event_string(fiber_arena(), &event, "user_id"), USER);
         }
         notified++;
         batch[i].verdict = QUEUE_ACK;
@@ -364,9 +364,7 @@ static void on_notifications(void *context, struct queue_delivery *batch, unsign
 
 static void publish(const char *queue, const char *type, const char *data)
 {
-    json_t *tree;
-    assert_int_equal(json_parse(fiber_arena(), text_of(data), &tree, NULL), 0);
-    struct event event = {.source = "/test", .type = type, .subject = "x", .data = tree};
+    struct event event = {.source = "/test", .type = type, .subject = "x", .data = text_of(data)};
     struct text body = event_print(fiber_arena(), &event);
     struct queue_message message = {.queue = queue, .id = event.id, .body = body};
     /* Twice: the second has no effect. */
@@ -395,8 +393,8 @@ static void hooks(void)
     publish(QUEUE_USER_CREATED, EVENT_USER_CREATED, "{\"user_id\":\"" USER "\",\"email\":\"ann@example.com\"}");
 
     deploy("on-paid", "function handler(e, c) { return { title: c.event.type, body: e.order_id }; }", "{\"triggers\":[\"purser.order.*\"]}");
-    struct event event = {.source = "/orders", .type = EVENT_ORDER_PAID, .subject = "o1",
-                          .data = json_make(fiber_arena(), "{s:s, s:s}", "user_id", USER, "order_id", "o1")};
+    struct event event = {
+        .source = "/orders", .type = EVENT_ORDER_PAID, .subject = "o1", .data = text_of("{\"user_id\":\"" USER "\",\"order_id\":\"o1\"}")};
     struct text body = event_print(fiber_arena(), &event);
     struct stream_record record = {.topic = TOPIC_ORDERS, .key = USER, .id = event.id, .value = body};
     assert_int_equal(stream_publish(engines.stream, &record, 1), 0);

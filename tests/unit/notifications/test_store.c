@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/json_members.h"
 #include "base/uuid.h"
 #include "engines/on_database.h"
 #include "notifications/store.h"
@@ -98,7 +99,7 @@ static void many_at_once(void)
     struct notification stored;
     const struct page_wanted last = {.user_id = ada, .from = 3, .limit = 1};
     assert_int_equal(notifications_page(test_database, &last, &stored), 1);
-    assert_true(json_equal(stored.json, addition_print(fiber_arena(), &list[5])));
+    assert_true(text_equal(stored.json, addition_print(fiber_arena(), &list[5])));
 }
 
 static void reading(void)
@@ -112,7 +113,7 @@ static void reading(void)
     const struct page_wanted wanted = {.user_id = ada, .from = INT64_MAX, .descending = true, .limit = 3};
     assert_int_equal(notifications_page(test_database, &wanted, list), 3);
     assert_int_equal(list[0].seq, 3);
-    const char *id = json_get_string(list[0].json, "id");
+    const char *id = json_member_string(fiber_arena(), list[0].json, "id");
     assert_int_equal(notifications_read(test_database, eve, id, &changed, &unread), -ENOENT);
     assert_int_equal(notifications_read(test_database, ada, id, &changed, &unread), 0);
     assert_true(changed);

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/json_text.h"
 #include "base/uuid.h"
 #include "contracts/names.h"
 #include "contracts/payments.h"
@@ -366,7 +367,8 @@ static void messages_in_any_order(void)
 
 static int delete_user(struct transaction *tx, void *unused)
 {
-    const struct event event = {.id = user_id, .subject = user_id, .type = EVENT_USER_DELETED, .data = json_make(transaction_arena(tx), "{s:s}", "user_id", user_id)};
+    const struct event event = {
+        .id = user_id, .subject = user_id, .type = EVENT_USER_DELETED, .data = json_text(transaction_arena(tx), "s", "user_id", user_id)};
     struct event_item item = {.event = &event};
     return on_user_events(tx, NULL, &item, 1);
 }

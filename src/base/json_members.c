@@ -1,0 +1,134 @@
+/* One pass over an object's text. What is not asked for is checked and forgotten. */
+#include "base/json_members.h"
+
+#include "base/json.h"
+#include "base/json_scan.h"
+
+#include <errno.h>
+#include <string.h>
+
+static bool skip_content(struct json_scan *scan, char closing);
+
+/* Any value; ret_string: of a string. */
+static bool skip_value(struct json_scan *scan, struct text *ret_string)
+{
+    bool is_whole;
+    json_skip_blanks(scan);
+    switch (scan->at < scan->end ? *scan->at : 0) {
+    case '{': scan->at++; return skip_content(scan, '}');
+    case '[': scan->at++; return skip_content(scan, ']');
+    case '"': return json_scan_string(scan, ret_string);
+    case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
+        return json_scan_number(scan, &is_whole);
+    default: return json_scan_word(scan);
+    }
+}
+
+/* A member's name and the colon behind it. */
+static bool read_name(struct json_scan *scan, struct text *ret_name)
+{
+    json_skip_blanks(scan);
+    if (scan->at == scan->end || *scan->at != '"')
+        return json_scan_fail(scan, "a member's name is missing");
+    if (!json_scan_string(scan, ret_name))
+        return false;
+    json_skip_blanks(scan);
+    return json_take(scan, ':') || json_scan_fail(scan, "a colon is missing");
+}
+
+/* A container's up to its closing bracket. */
+static bool skip_content(struct json_scan *scan, char closing)
+{
+    struct text unused;
+    bool good = true;
+    if (++scan->depth > JSON_DEPTH_MAX)
+        return json_scan_fail(scan, "nested too deep");
+    json_skip_blanks(scan);
+    for (bool first = true; good && !json_take(scan, closing); first = false) {
+        if (!first && !json_take(scan, ','))
+            return json_scan_fail(scan, "a comma or a closing bracket is missing");
+        good = (closing == ']' || read_name(scan, &unused)) && skip_value(scan, &unused);
+        json_skip_blanks(scan);
+    }
+    scan->depth--;
+    return good;
+}
+
+static struct json_member *find(struct json_member *members, unsigned count, struct text name)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (strlen(members[i].name) == name.size && memcmp(members[i].name, name.at, name.size) == 0)
+            return &members[i];
+    return NULL;
+}
+
+static bool read_wanted(struct json_scan *scan, struct json_member *member)
+{
+    struct text string = {0};
+    if (member->raw.at)
+        return json_scan_fail(scan, "a name is there twice");
+    json_skip_blanks(scan);
+    const char *first = scan->at;
+    if (!skip_value(scan, &string))
+        return false;
+    member->raw = (struct text){first, (size_t)(scan->at - first)};
+    if (*first == '"')
+        member->string = arena_copy(scan->arena, string.at, string.size);
+    else if (*first == '-' || (*first >= '0' && *first <= '9'))
+        member->is_integer = !memchr(first, '.', member->raw.size) && !memchr(first, 'e', member->raw.size) &&
+                             !memchr(first, 'E', member->raw.size) && json_scan_integer(member->raw, &member->integer);
+    return true;
+}
+
+/* `enough`: stops when all are there. */
+static bool read_object(struct json_scan *scan, struct json_member *members, unsigned count, bool enough)
+{
+    unsigned left = count;
+    json_skip_blanks(scan);
+    if (!json_take(scan, '{'))
+        return json_scan_fail(scan, "this is no object");
+    scan->depth = 1;
+    json_skip_blanks(scan);
+    for (bool first = true; !json_take(scan, '}'); first = false) {
+        struct text name, unused;
+        if (!first && !json_take(scan, ','))
+            return json_scan_fail(scan, "a comma or a closing bracket is missing");
+        if (!read_name(scan, &name))
+            return false;
+        struct json_member *member = find(members, count, name);
+        if (member ? !read_wanted(scan, member) : !skip_value(scan, &unused))
+            return false;
+        left -= member != NULL;
+        if (enough && !left)
+            return true;
+        json_skip_blanks(scan);
+    }
+    json_skip_blanks(scan);
+    return scan->at == scan->end || json_scan_fail(scan, "something follows the value");
+}
+
+static void clear(struct json_member *members, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        members[i] = (struct json_member){.name = members[i].name};
+}
+
+int json_members(struct arena *arena, struct text source, struct json_member *members, unsigned count, struct err *err)
+{
+    struct json_scan scan = json_scan_of(arena, source);
+    clear(members, count);
+    return read_object(&scan, members, count, false) ? 0 : json_scan_refuse(&scan, err);
+}
+
+int json_members_known(struct arena *arena, struct text source, struct json_member *members, unsigned count)
+{
+    struct json_scan scan = json_scan_of(arena, source);
+    clear(members, count);
+    return read_object(&scan, members, count, true) ? 0 : -EINVAL;
+}
+
+const char *json_member_string(struct arena *arena, struct text source, const char *name)
+{
+    struct json_member member = {.name = name};
+    return json_members_known(arena, source, &member, 1) < 0 ? NULL : member.string;
+}
