@@ -1,4 +1,4 @@
-/* Signed headers between processes of one system. The signature covers who is said to ask, so that a header alone is worth nothing. */
+/* Signed headers between processes of one system. The signature covers who is said to ask and for what, so that a header alone is worth nothing. */
 #include "service/internal.h"
 
 #include "base/clock.h"
@@ -17,18 +17,28 @@ static const char *text_or_empty(const char *string)
     return string ? string : "";
 }
 
-/* HMAC-SHA-256 over the lines of what is said, as hex. */
-static char *signature_of(struct arena *arena, const char *secret, int64_t time_ms, struct text method, struct text target,
-                          const struct http_identity *identity)
+/*
+ * A keyed BLAKE2b (RFC 7693) over the lines of what is said and the body, as hex. The secret may be of any length; its own hash is the key. Of the
+ * headers that travel beside, the idempotency key is covered, since without it a request that was seen could be done again as another.
+ */
+static char *signature_of(const struct http_request *request, const char *secret, int64_t time_ms)
 {
-    char *said = arena_printf(arena, "%" PRId64 "\n%.*s\n%.*s\n%s\n%s\n%s\n%" PRId64, time_ms, (int)method.size, method.at,
+    struct arena *arena = request->arena;
+    const struct http_identity *identity = &request->identity;
+    struct text repeat = http_header(&request->headers, "Idempotency-Key"), method = request->method_name, target = request->target;
+    if (request->method == HTTP_GET)
+        repeat.size = 0; /* it means nothing there, and does not go with an upgrade */
+    char *said = arena_printf(arena, "%" PRId64 "\n%.*s\n%.*s\n%s\n%s\n%s\n%" PRId64 "\n%s\n%.*s\n", time_ms, (int)method.size, method.at,
                               (int)target.size, target.at, text_or_empty(identity->user_id), text_or_empty(identity->role),
-                              text_or_empty(identity->session_id), identity->expires_wall_ms);
-    crypto_auth_hmacsha256_state state;
-    unsigned char mac[crypto_auth_hmacsha256_BYTES];
-    crypto_auth_hmacsha256_init(&state, (const unsigned char *)secret, strlen(secret));
-    crypto_auth_hmacsha256_update(&state, (const unsigned char *)said, strlen(said));
-    crypto_auth_hmacsha256_final(&state, mac);
+                              text_or_empty(identity->session_id), identity->expires_wall_ms, text_or_empty(request->client_address),
+                              (int)repeat.size, text_or_empty(repeat.at));
+    crypto_generichash_state state;
+    unsigned char key[crypto_generichash_KEYBYTES], mac[crypto_generichash_BYTES];
+    crypto_generichash(key, sizeof key, (const unsigned char *)secret, strlen(secret), NULL, 0);
+    crypto_generichash_init(&state, key, sizeof key, sizeof mac);
+    crypto_generichash_update(&state, (const unsigned char *)said, strlen(said));
+    crypto_generichash_update(&state, (const unsigned char *)request->body.at, request->body.size);
+    crypto_generichash_final(&state, mac, sizeof mac);
     char *hex = arena_alloc(arena, 2 * sizeof mac + 1);
     hex_encode(mac, sizeof mac, hex);
     return hex;
@@ -57,7 +67,7 @@ void internal_sign(const struct http_request *request, struct http_headers *head
         http_header_set(arena, headers, "X-Request-Id", request->trace->request_id);
     }
     int64_t now = clock_wall_ms();
-    char *mac = signature_of(arena, settings_text("internal_secret"), now, request->method_name, request->target, identity);
+    char *mac = signature_of(request, settings_text("internal_secret"), now);
     http_header_set(arena, headers, "X-Purser-Internal", arena_printf(arena, "%" PRId64 ":%s", now, mac));
 }
 
@@ -83,8 +93,7 @@ static bool signature_holds(struct http_request *request)
     int64_t age = clock_wall_ms() - time_ms;
     if (age > SIGNATURE_LIFE_MS || age < -SIGNATURE_LIFE_MS)
         return false;
-    char *mac = signature_of(request->arena, settings_text("internal_secret"), time_ms, request->method_name, request->target,
-                             &request->identity);
+    char *mac = signature_of(request, settings_text("internal_secret"), time_ms);
     return header.size == strlen(mac) && sodium_memcmp(header.at, mac, header.size) == 0;
 }
 
@@ -102,14 +111,16 @@ bool internal_accept(struct http_request *request, struct http_response *respons
         .expires_wall_ms = taken_number(request, "X-Purser-Expires"),
     };
     bool secret = settings_text("internal_secret")[0] != '\0';
-    if (secret ? !signature_holds(request) : !is_loopback(request->client_address)) {
+    const char *caller = request->client_address;
+    request->client_address = taken(request, "X-Purser-Client");
+    bool believed = secret ? signature_holds(request) : is_loopback(caller);
+    if (!request->client_address)
+        request->client_address = caller;
+    if (!believed) {
         request->identity = (struct http_identity){0};
         problem_forbidden(response, "Only other parts of this system may call here.");
         return false;
     }
-    const char *client = taken(request, "X-Purser-Client");
-    if (client)
-        request->client_address = client;
     const char *host = taken(request, "X-Purser-Host");
     if (host) /* what the client asked, not what the caller reached us by: pages are judged by it */
         http_header_set(request->arena, &request->headers, "Host", host);

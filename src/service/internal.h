@@ -1,6 +1,7 @@
 /*
  * How processes of one system know each other: identity travels in X-User-Id, X-User-Role and X-Session-Id, and X-Purser-Internal signs
- * method, target, identity and time with PURSER_INTERNAL_SECRET (HMAC-SHA-256). A signature is good for 60 s.
+ * time, method, target, identity, the client's address, an idempotency key and the body with PURSER_INTERNAL_SECRET. A signature is good for 60 s, and
+ * for the same request again in that time.
  */
 #ifndef PURSER_SERVICE_INTERNAL_H
 #define PURSER_SERVICE_INTERNAL_H
