@@ -46,7 +46,8 @@ bool idempotency_of(struct http_request *request, struct http_response *response
         problem(response, 422, "invalid", "Idempotency-Key should be 1 to %d visible ASCII characters.", KEY_MAX);
         return false;
     }
-    const char *user = request->identity.user_id ? request->identity.user_id : "";
+    /* Those who have not signed in share nobody's keys but those of their address. */
+    const char *user = request->identity.user_id ? request->identity.user_id : request->client_address ? request->client_address : "";
     ret_key->key = arena_copy(request->arena, value.at, value.size);
     ret_key->scope = arena_printf(request->arena, "%s %.*s %.*s", user, (int)request->method_name.size, request->method_name.at,
                                   (int)request->path.size, request->path.at);

@@ -10,7 +10,7 @@
 
 struct idempotency {
     const char *key;  /* NULL: the request has none, and all calls below do nothing */
-    const char *scope; /* user id and path */
+    const char *scope; /* user id, or the address of one who has none, method and path */
     const char *hash;
     struct rows asked; /* between ask and check: a row when the key is new */
     /* After a replay: the stored answer. */

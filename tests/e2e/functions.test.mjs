@@ -6,7 +6,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { call, deploy, functions_run, notified } from '../support/functions.mjs';
 import { run, system, temporary_folder } from '../support/system.mjs';
-import { admin, new_key, product, register, unique } from '../support/shop.mjs';
+import { admin, new_key, Person, product, register, unique } from '../support/shop.mjs';
 import { until } from '../support/wait.mjs';
 
 const options = { skip: !functions_run && 'purser-function-host is not built' };
@@ -128,6 +128,19 @@ test('a call under a key is answered once', options, async () => {
     assert.equal(again.text, first.text);
     assert.equal(again.headers['idempotent-replayed'], 'true');
     assert.equal((await call(ada, name, { a: 2 }, { key })).status, 422);
+});
+
+test('who has not signed in has the keys of the own address alone', options, async () => {
+    const name = await deploy(boss, 'const handler = () => Math.random();', { access: 'public' });
+    const key = new_key(), token = null;
+    const [eve, mallory] = [new Person(shop), new Person(shop)];
+    const first = await call(eve, name, {}, { key, token });
+    assert.equal(first.status, 200, first.text);
+    assert.equal((await call(eve, name, {}, { key, token })).text, first.text);
+    const other = await call(mallory, name, {}, { key, token });
+    assert.equal(other.status, 200, other.text);
+    assert.equal(other.headers['idempotent-replayed'], undefined);
+    assert.notEqual(other.body.result, first.body.result);
 });
 
 test('later: 202, then the outcome, for its caller alone', options, async () => {
