@@ -139,31 +139,60 @@ static bool is_sure(const struct postgres_locks *locks)
     return locks->connection && !postgres_is_lost(locks->connection) && clock_mono_ms() - locks->answered_mono_ms < BELIEF_MS;
 }
 
+/*
+ * Does something while nobody else uses the connection, on a fiber of its own: where memory is short that one ends, and the connection, which may
+ * be in the middle of a question, with it; but the mutex is given back.
+ */
+static FIBER_FN int take_turn(struct postgres_locks *locks, void (*work)(void *arg), void *arg)
+{
+    int code = fiber_lock(&locks->mutex);
+    if (code < 0)
+        return code;
+    code = fiber_run_apart("database locks", work, arg);
+    if (code < 0)
+        disconnect(locks);
+    fiber_unlock(&locks->mutex);
+    return code;
+}
+
+struct owning {
+    struct postgres_locks *locks;
+    int first;
+    unsigned count, owned;
+    bool *ret_owned;
+};
+
+static FIBER_FN void own(void *arg)
+{
+    struct owning *owning = arg;
+    struct postgres_locks *locks = owning->locks;
+    make_sure(locks, BELIEF_MS);
+    if (be_connected(locks))
+        try_range(locks, owning->first, owning->count);
+    for (unsigned i = 0; i < owning->count && is_sure(locks); i++)
+        owning->owned += owning->ret_owned[i] = locks->locks[owning->first + (int)i].owned;
+}
+
 unsigned postgres_locks_own(struct postgres_locks *locks, int first, unsigned count, bool *ret_owned)
 {
     assert(first >= 0 && first + count <= LOCKS_MAX);
-    unsigned owned = 0;
+    struct owning owning = {locks, first, count, 0, ret_owned};
     memset(ret_owned, 0, count * sizeof *ret_owned);
-    if (fiber_lock(&locks->mutex) < 0)
-        return 0;
-    make_sure(locks, BELIEF_MS);
-    if (be_connected(locks))
-        try_range(locks, first, count);
-    for (unsigned i = 0; i < count && is_sure(locks); i++)
-        owned += ret_owned[i] = locks->locks[first + (int)i].owned;
-    fiber_unlock(&locks->mutex);
-    return owned;
+    return take_turn(locks, own, &owning) < 0 ? 0 : owning.owned;
 }
 
-void postgres_locks_signal(struct postgres_locks *locks)
+static FIBER_FN void signal_others(void *arg)
 {
-    if (fiber_lock(&locks->mutex) < 0)
-        return;
+    struct postgres_locks *locks = arg;
     const struct sql_statement statement = {
         .sql = "SELECT pg_notify('purser_' || ?1::text, '')", .count = 1, .arguments = {number(locks->schema)}};
     if (be_connected(locks))
         run(locks, &statement);
-    fiber_unlock(&locks->mutex);
+}
+
+void postgres_locks_signal(struct postgres_locks *locks)
+{
+    take_turn(locks, signal_others, locks);
 }
 
 void postgres_locks_on_signal(struct postgres_locks *locks, void (*heard)(void *arg), void *arg)
@@ -174,14 +203,16 @@ void postgres_locks_on_signal(struct postgres_locks *locks, void (*heard)(void *
 
 /* ---- life ---- */
 
+static FIBER_FN void keep(void *arg)
+{
+    make_sure(arg, KEEP_EVERY_MS);
+}
+
 static void keep_main(void *arg)
 {
     struct postgres_locks *locks = arg;
     while (!locks->closing) {
-        if (fiber_lock(&locks->mutex) == 0) {
-            make_sure(locks, KEEP_EVERY_MS);
-            fiber_unlock(&locks->mutex);
-        }
+        take_turn(locks, keep, locks);
         wakeup_wait(&locks->keep, clock_mono_ms() + KEEP_EVERY_MS);
     }
     locks->keeping = false;
