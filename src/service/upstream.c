@@ -15,20 +15,25 @@
 
 #define BUDGET_START 50 /* five repeats before any was earned */
 
-static const char *const names[] = {"users", "orders", "payments", "notifications", "functions"}; /* each has a setting NAME_url */
-#define NAMES (sizeof names / sizeof *names)
+static const struct place {
+    const char *service, *setting;
+} places[] = {
+    {"users", "users_url"},         {"orders", "orders_url"}, {"payments", "payments_url"}, {"notifications", "notifications_url"},
+    {"functions", "functions_url"},
+};
+#define PLACES (sizeof places / sizeof *places)
 
-static struct upstream upstreams[NAMES];
+static struct upstream upstreams[PLACES];
 static unsigned upstream_count;
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 
-static struct upstream *make(const char *service)
+static struct upstream *make(const struct place *place)
 {
     struct upstream *upstream = &upstreams[upstream_count];
     char labels[96];
-    upstream->service = service;
-    snprintf(upstream->setting, sizeof upstream->setting, "%s_url", service);
-    snprintf(labels, sizeof labels, "service=\"%s\"", service);
+    upstream->service = place->service;
+    upstream->setting = place->setting;
+    snprintf(labels, sizeof labels, "service=\"%s\"", place->service);
     upstream->repeats = counter_get("purser_upstream_repeats_total", labels, "Requests sent a second time");
     upstream->failed = counter_get("purser_upstream_failures_total", labels, "Calls without an answer");
     upstream->budget = BUDGET_START;
@@ -47,40 +52,36 @@ static struct upstream *find(const char *service)
     return NULL;
 }
 
-/* The constant of that name; NULL where there is no such service, or it is said to be nowhere. */
-static const char *known_name(const char *service)
+/* NULL where there is no such service, or it is said to be nowhere. */
+static const struct place *place_of(const char *service)
 {
-    char setting[64];
-    snprintf(setting, sizeof setting, "%s_url", service);
-    for (unsigned i = 0; i < NAMES; i++)
-        if (strcmp(names[i], service) == 0)
-            return *settings_text(setting) ? names[i] : NULL;
+    for (unsigned i = 0; i < PLACES; i++)
+        if (strcmp(places[i].service, service) == 0)
+            return *settings_text(places[i].setting) ? &places[i] : NULL;
     return NULL;
 }
 
 struct upstream *upstream_of(const char *service)
 {
     struct upstream *upstream = find(service);
-    const char *name = upstream ? NULL : known_name(service);
-    if (!name)
+    const struct place *place = upstream ? NULL : place_of(service);
+    if (!place)
         return upstream;
     pthread_mutex_lock(&making);
-    upstream = find(name);
+    upstream = find(service);
     if (!upstream)
-        upstream = make(name);
+        upstream = make(place);
     pthread_mutex_unlock(&making);
     return upstream;
 }
 
 int upstreams_start(struct err *err)
 {
-    for (unsigned i = 0; i < NAMES; i++) {
-        char setting[64];
-        snprintf(setting, sizeof setting, "%s_url", names[i]);
-        int error = upstream_url_check(setting, err);
+    for (unsigned i = 0; i < PLACES; i++) {
+        int error = upstream_url_check(places[i].setting, err);
         if (error)
             return error;
-        upstream_of(names[i]);
+        upstream_of(places[i].service);
     }
     return 0;
 }

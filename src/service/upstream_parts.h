@@ -26,7 +26,7 @@ struct instance {
 
 struct upstream {
     const char *service;
-    char setting[64];
+    const char *setting; /* its name */
     const char *url; /* the setting's value as last resolved; settings keep old strings alive */
     struct instance instances[INSTANCES_MAX];
     unsigned count; /* slots used, atomic */
