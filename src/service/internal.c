@@ -19,15 +19,13 @@ static const char *text_or_empty(const char *string)
 
 /*
  * A keyed BLAKE2b (RFC 7693) over the lines of what is said and the body, as hex. The secret may be of any length; its own hash is the key. Of the
- * headers that travel beside, the idempotency key is covered, since without it a request that was seen could be done again as another.
+ * `headers` that travel beside, the idempotency key is covered, since without it a request that was seen could be done again as another.
  */
-static char *signature_of(const struct http_request *request, const char *secret, int64_t time_ms)
+static char *signature_of(const struct http_request *request, const struct http_headers *headers, const char *secret, int64_t time_ms)
 {
     struct arena *arena = request->arena;
     const struct http_identity *identity = &request->identity;
-    struct text repeat = http_header(&request->headers, "Idempotency-Key"), method = request->method_name, target = request->target;
-    if (request->method == HTTP_GET)
-        repeat.size = 0; /* it means nothing there, and does not go with an upgrade */
+    struct text repeat = http_header(headers, "Idempotency-Key"), method = request->method_name, target = request->target;
     char *said = arena_printf(arena, "%" PRId64 "\n%.*s\n%.*s\n%s\n%s\n%s\n%" PRId64 "\n%s\n%.*s\n", time_ms, (int)method.size, method.at,
                               (int)target.size, target.at, text_or_empty(identity->user_id), text_or_empty(identity->role),
                               text_or_empty(identity->session_id), identity->expires_wall_ms, text_or_empty(request->client_address),
@@ -67,7 +65,7 @@ void internal_sign(const struct http_request *request, struct http_headers *head
         http_header_set(arena, headers, "X-Request-Id", request->trace->request_id);
     }
     int64_t now = clock_wall_ms();
-    char *mac = signature_of(request, settings_text("internal_secret"), now);
+    char *mac = signature_of(request, headers, settings_text("internal_secret"), now);
     http_header_set(arena, headers, "X-Purser-Internal", arena_printf(arena, "%" PRId64 ":%s", now, mac));
 }
 
@@ -93,7 +91,7 @@ static bool signature_holds(struct http_request *request)
     int64_t age = clock_wall_ms() - time_ms;
     if (age > SIGNATURE_LIFE_MS || age < -SIGNATURE_LIFE_MS)
         return false;
-    char *mac = signature_of(request, settings_text("internal_secret"), time_ms);
+    char *mac = signature_of(request, &request->headers, settings_text("internal_secret"), time_ms);
     return header.size == strlen(mac) && sodium_memcmp(header.at, mac, header.size) == 0;
 }
 
@@ -114,7 +112,7 @@ bool internal_accept(struct http_request *request, struct http_response *respons
     const char *caller = request->client_address;
     request->client_address = taken(request, "X-Purser-Client");
     bool believed = secret ? signature_holds(request) : is_loopback(caller);
-    if (!request->client_address)
+    if (!believed || !request->client_address)
         request->client_address = caller;
     if (!believed) {
         request->identity = (struct http_identity){0};

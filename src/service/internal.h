@@ -8,7 +8,7 @@
 
 #include "http/message.h"
 
-/* Adds identity, trace, client address, deadline and signature to `headers` for a request to another process. */
+/* Adds identity, trace, client address, deadline and signature to `headers`, which are those that go to another process: a key among them is signed. */
 void internal_sign(const struct http_request *request, struct http_headers *headers);
 /* Checks the signature and fills request->identity, client_address and the fiber's deadline; strips the headers. false after a 401 or 403
  * answer. Without a secret only loopback callers are believed. */
