@@ -21,6 +21,10 @@ static const char *const options[][2] = {
     { "JSC_numberOfGCMarkers", "1" },
     { "JSC_useSharedArrayBuffer", "0" },
     { "JSC_forceRAMSize", "268435456" }, /* sizes the heap's growth for a small process */
+    { "JSC_smallHeapSize", "4194304" }, /* a context is 200 KB and gone with its call: collected at 4 MB, not at 1 */
+    /* Compiled code is dearer than none in a context where it runs once, so only what loops for long is compiled. */
+    { "JSC_thresholdForJITAfterWarmUp", "200000" },
+    { "JSC_thresholdForJITSoon", "200000" },
 };
 
 static int count_threads(void)
