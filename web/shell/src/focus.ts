@@ -17,18 +17,20 @@ export function keepFocus(): () => void {
     awaited = false;
   };
   /** Who points at nothing wants the focus nowhere. */
-  const forget = () => {
+  const forget = ({ target }: Event) => {
+    if (!isLost() && document.activeElement!.contains(target as Node)) return; // pressed again: no `focusin` comes of it
     around = outside = [];
   };
   const look = () => {
     timer = undefined;
     const [last] = around;
     if (last === undefined || !isLost()) return;
-    if (isAtWork(last)) awaited = true;
-    else if (!isUsable(last)) focusOn(refuge(around) ?? openerOf(outside) ?? refuge(outside) ?? document.querySelector('main'));
+    if (isAtWork(last)) return;
+    if (!isUsable(last)) focusOn(refuge(around) ?? openerOf(outside) ?? refuge(outside) ?? document.querySelector('main'));
     else if (awaited) focusOn(last);
   };
   const observer = new MutationObserver(() => {
+    awaited ||= around[0] !== undefined && isAtWork(around[0]); // at once: the work may be done before anybody looks
     timer ??= setTimeout(look, PATIENCE_MS);
   });
 

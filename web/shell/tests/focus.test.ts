@@ -67,6 +67,19 @@ test('a button at work has it again when it is done', async () => {
   await settles('all');
 });
 
+test('a button whose work was short has it again, too, and so it does when it is pressed again', async () => {
+  const button = one('all');
+  button.focus();
+  button.dispatchEvent(new Event('pointerdown', { bubbles: true }));
+  button.blur();
+  button.dataset['loading'] = 'true';
+  button.disabled = true;
+  await new Promise((resolve) => { setTimeout(resolve, 0); });
+  delete button.dataset['loading'];
+  button.disabled = false;
+  await settles('all');
+});
+
 test('who pointed at nothing keeps it nowhere', async () => {
   one('end').focus();
   one('end').blur();
