@@ -1,7 +1,7 @@
 /** The live sessions, and how to end one. */
-import { api, call } from '@purser/api';
+import { api, call, describeError } from '@purser/api';
 import type { DeviceSession } from '@purser/api';
-import { Button, ErrorState, Group, Icon, InlineError, Skeleton, Stack, Text, ThemeIcon, useMutation, useQuery, useQueryClient } from '@purser/ui';
+import { Button, ErrorState, Group, Icon, Skeleton, Stack, Text, ThemeIcon, useMutation, useQuery, useQueryClient } from '@purser/ui';
 import { Badge, RelativeTime } from '@purser/ui/pages';
 import { deviceName } from './rules';
 
@@ -28,12 +28,12 @@ function Device({ session }: { session: DeviceSession }) {
           <ThemeIcon variant="light" size="lg"><Icon name="devices" /></ThemeIcon>
           <Stack gap={0} miw={0}>
             <Group gap={8}><Text fw={550}>{deviceName(session.user_agent)}</Text>{session.current && <Badge tt="none">This device</Badge>}</Group>
-            <Text size="sm" c="dimmed">{session.ip_address ? `${session.ip_address} · ` : ''}<RelativeTime time={session.last_used_at ?? session.created_at} /></Text>
+            {end.isError ? <Text size="sm" c="var(--mantine-color-error)" role="alert">Not ended: {describeError(end.error).title}</Text>
+              : <Text size="sm" c="dimmed">{session.ip_address ? `${session.ip_address} · ` : ''}<RelativeTime time={session.last_used_at ?? session.created_at} /></Text>}
           </Stack>
         </Group>
         {!session.current && <Button size="xs" variant="default" loading={end.isPending} onClick={() => end.mutate()}>End</Button>}
       </Group>
-      <InlineError error={end.error} />
     </li>
   );
 }

@@ -1,8 +1,6 @@
 /** Everybody who has an account: newest first, or one by the id that logs and orders show. */
-import { useState } from 'react';
-import type { SubmitEvent } from 'react';
 import type { User } from '@purser/api';
-import { Anchor, Button, Card, EmptyState, ErrorState, Group, Icon, Link, Page, PageHeader, Skeleton, Stack, Text, TextInput, useNavigate } from '@purser/ui';
+import { Anchor, Button, Card, EmptyState, ErrorState, Group, Icon, Link, Page, PageHeader, Skeleton, Stack, Text, TextInput, useFirstWrong, useForm, useNavigate } from '@purser/ui';
 import { DataTable, formatDateTime, LoadMore } from '@purser/ui/pages';
 import type { Column } from '@purser/ui/pages';
 import { RoleBadge, RoleButton } from './role';
@@ -29,18 +27,12 @@ export default function UsersPage() {
 
 function LookUp() {
   const navigate = useNavigate();
-  const [id, setId] = useState('');
-  const [complaint, setComplaint] = useState<string | null>(null);
-  const go = (event: SubmitEvent) => {
-    event.preventDefault();
-    if (ID.test(id.trim())) navigate(`/admin/users/${id.trim().toLowerCase()}`);
-    else setComplaint('This is not a user’s id');
-  };
+  const form = useForm({ initialValues: { id: '' }, validate: { id: (id) => (ID.test(id.trim()) ? null : 'This is not a user’s id') } });
+  const [ref, refused] = useFirstWrong<HTMLFormElement>(null);
   return (
-    <form onSubmit={go} className="look-up">
+    <form ref={ref} noValidate className="look-up" onSubmit={form.onSubmit(({ id }) => navigate(`/admin/users/${id.trim().toLowerCase()}`), refused)}>
       <Group gap="xs" align="flex-start" wrap="nowrap">
-        <TextInput aria-label="A user’s id" placeholder="A user’s id" value={id} error={complaint} leftSection={<Icon name="search" />} style={{ flex: 1 }}
-          onChange={(event) => { setId(event.currentTarget.value); setComplaint(null); }} />
+        <TextInput aria-label="A user’s id" placeholder="A user’s id" leftSection={<Icon name="search" />} style={{ flex: 1 }} {...form.getInputProps('id')} />
         <Button type="submit" variant="default" size="md">Look up</Button>
       </Group>
     </form>

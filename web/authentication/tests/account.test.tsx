@@ -1,4 +1,4 @@
-import { screen } from '@testing-library/react';
+import { screen, waitFor } from '@testing-library/react';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { endSession, signIn } from '@purser/api';
 import { draw } from '../../testing/render';
@@ -42,6 +42,7 @@ it('puts a wrong current password at its field', async () => {
   await user.type(screen.getByLabelText(/^New password/), 'a finer sentence');
   await user.click(screen.getByRole('button', { name: 'Change password' }));
   expect(await screen.findByText('This is not your current password')).toBeTruthy();
+  await waitFor(() => expect(document.activeElement).toBe(screen.getByLabelText(/^Current password/)));
 });
 
 it('shows an error in place of the sessions, with another try', async () => {

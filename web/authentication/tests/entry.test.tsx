@@ -30,6 +30,7 @@ describe('sign in', () => {
     const { user } = draw(<App />, '/sign-in');
     await user.click(screen.getByRole('button', { name: 'Sign in' }));
     expect(await screen.findByText('Enter an email address')).toBeTruthy();
+    await waitFor(() => expect(document.activeElement).toBe(screen.getByLabelText(/^Email/)));
     expect(asked).toHaveLength(0);
   });
 
@@ -38,6 +39,7 @@ describe('sign in', () => {
     const { user } = draw(<App />, '/sign-in');
     await signIn(user);
     expect(await screen.findByText('The email or the password is not right.')).toBeTruthy();
+    await waitFor(() => expect(document.activeElement).toBe(screen.getByLabelText(/^Password/)));
     expect((screen.getByLabelText(/^Email/) as HTMLInputElement).value).toBe('ada@example.com');
   });
 
@@ -66,5 +68,6 @@ describe('register', () => {
     await user.click(screen.getByRole('button', { name: 'Create account' }));
     await screen.findByText('Is taken');
     expect(screen.getByLabelText(/^Email/).getAttribute('aria-invalid')).toBe('true');
+    await waitFor(() => expect(document.activeElement).toBe(screen.getByLabelText(/^Email/)));
   });
 });

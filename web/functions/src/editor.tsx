@@ -18,6 +18,7 @@ const COLOURS = HighlightStyle.define([
 
 const LOOK = EditorView.theme({
   '&': { border: '1px solid var(--purser-line)', borderRadius: '0.6rem', fontSize: '0.85rem', background: 'var(--mantine-color-body)' },
+  '&:has([aria-invalid=true])': { borderColor: 'var(--mantine-color-error)' },
   '&.cm-focused': { outline: '2px solid var(--mantine-color-harbor-5)' },
   '.cm-scroller': { fontFamily: 'var(--mantine-font-family-monospace)', lineHeight: '1.6', minHeight: '320px', maxHeight: '60vh' },
   '.cm-gutters': { background: 'transparent', border: 'none', color: 'var(--mantine-color-dimmed)' },
@@ -26,7 +27,16 @@ const LOOK = EditorView.theme({
   '.cm-cursor': { borderLeftColor: 'var(--mantine-color-text)' },
 });
 
-export function Editor({ value, label, onChange }: { value: string; label: string; onChange: (value: string) => void }) {
+interface Props {
+  value: string;
+  label: string;
+  /** Whether something is said against it, and the id of what says so. */
+  wrong: boolean;
+  describedBy: string;
+  onChange: (value: string) => void;
+}
+
+export function Editor({ value, label, wrong, describedBy, onChange }: Props) {
   const place = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
   const change = useRef(onChange);
@@ -36,16 +46,17 @@ export function Editor({ value, label, onChange }: { value: string; label: strin
     const editor = new EditorView({ parent: place.current!, state: EditorState.create({ doc: first.current, extensions: [
       lineNumbers(), history(), indentOnInput(), bracketMatching(), highlightActiveLine(), javascript(), syntaxHighlighting(COLOURS), LOOK,
       keymap.of([...defaultKeymap, ...historyKeymap, indentWithTab]),
-      EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }),
+      EditorView.contentAttributes.of({ 'aria-label': label, 'aria-describedby': describedBy, tabindex: '0' }),
       EditorView.updateListener.of((update) => update.docChanged && change.current(update.state.doc.toString())),
     ] }) });
     view.current = editor;
     return () => editor.destroy();
-  }, [label]);
+  }, [label, describedBy]);
   useEffect(() => {
     const editor = view.current;
     if (editor === null || editor.state.doc.toString() === value) return;
     editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: value } });
   }, [value]);
+  useEffect(() => view.current!.contentDOM.setAttribute('aria-invalid', String(wrong)), [wrong]);
   return <div ref={place} />;
 }

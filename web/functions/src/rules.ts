@@ -20,6 +20,12 @@ export function nameProblem(name: string): string | null {
   return /^[a-z0-9][a-z0-9-]{0,62}$/.test(name) ? null : 'Lower-case letters, digits and hyphens';
 }
 
+/** Whether every complaint of a refusal is about something that the form has, so that nothing remains to be said below it. */
+export function isPlaced(errors: Record<string, string>): boolean {
+  const fields = Object.keys(errors).map((path) => path.split('.')[0]!);
+  return fields.length > 0 && fields.every((field) => field === 'name' || field in NEW_DRAFT);
+}
+
 /** One trigger a line, as typed. */
 export function parseTriggers(text: string): string[] {
   return text.split('\n').map((line) => line.trim()).filter((line) => line !== '');

@@ -1,11 +1,12 @@
 /** Edit and deploy: every deployment is a new version. */
 import { useState } from 'react';
+import { fieldErrors } from '@purser/api';
 import type { FunctionInfo } from '@purser/api';
-import { Button, Group, InlineError, Stack, useMutation, useQueryClient } from '@purser/ui';
+import { Button, Group, InlineError, Stack, useFirstWrong, useMutation, useQueryClient } from '@purser/ui';
 import { notifications } from '@purser/ui/pages';
 import { DraftForm } from './draft-form';
 import { deployFunction } from './requests';
-import { draftOf } from './rules';
+import { draftOf, isPlaced } from './rules';
 
 export function SourcePanel({ info }: { info: FunctionInfo }) {
   const [draft, setDraft] = useState(() => draftOf(info));
@@ -18,11 +19,12 @@ export function SourcePanel({ info }: { info: FunctionInfo }) {
       await client.invalidateQueries({ queryKey: ['functions'] });
     },
   });
+  const [form] = useFirstWrong<HTMLDivElement>(task.error);
   return (
-    <Stack>
+    <Stack ref={form}>
       <DraftForm draft={draft} triggers={triggers} error={task.error} onChange={setDraft} onTriggers={setTriggers} />
-      <InlineError error={task.error} />
       <Group><Button loading={task.isPending} onClick={() => task.mutate()}>Deploy a new version</Button></Group>
+      {!isPlaced(fieldErrors(task.error)) && <InlineError error={task.error} />}
     </Stack>
   );
 }

@@ -1,7 +1,7 @@
 /** Call a function with an input and see what it says. */
 import { useState } from 'react';
 import { newKey } from '@purser/api';
-import { Button, Group, Icon, InlineError, Stack, Text, useMutation } from '@purser/ui';
+import { Button, Group, Icon, InlineError, Stack, Text, useFirstWrong, useMutation } from '@purser/ui';
 import { formatNumber, StatusBadge, Textarea } from '@purser/ui/pages';
 import { invoke } from './requests';
 import { errorText, logText, parseInput } from './rules';
@@ -10,13 +10,15 @@ export function TryPanel({ name }: { name: string }) {
   const [input, setInput] = useState('{\n  "name": "Ada"\n}');
   const [problem, setProblem] = useState<string | null>(null);
   const task = useMutation({ mutationFn: (value: unknown) => invoke(name, value, newKey()) });
+  const [form, refused] = useFirstWrong<HTMLDivElement>(null);
   const run = () => {
     const parsed = parseInput(input);
     setProblem('problem' in parsed ? parsed.problem : null);
-    if ('value' in parsed && !task.isPending) task.mutate(parsed.value);
+    if ('problem' in parsed) refused();
+    else if (!task.isPending) task.mutate(parsed.value);
   };
   return (
-    <Stack>
+    <Stack ref={form} className="fields">
       <Textarea label="Input, as JSON" autosize minRows={5} maxRows={16} value={input} error={problem} spellCheck={false} onChange={(event) => setInput(event.currentTarget.value)} styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)' } }} />
       <Group><Button leftSection={<Icon name="play" />} loading={task.isPending} onClick={run}>Call it</Button></Group>
       <InlineError error={task.error} />

@@ -8,7 +8,7 @@ import App from '../src/app';
 import { errorText, logText, nameProblem, parseInput, parseTriggers } from '../src/rules';
 
 vi.mock('../src/editor', () => ({
-  Editor: ({ value, label, onChange }: { value: string; label: string; onChange: (text: string) => void }) => <textarea aria-label={label} value={value} onChange={(event) => onChange(event.currentTarget.value)} />,
+  Editor: ({ value, label, wrong, onChange }: { value: string; label: string; wrong: boolean; onChange: (text: string) => void }) => <textarea aria-label={label} aria-invalid={wrong} value={value} onChange={(event) => onChange(event.currentTarget.value)} />,
 }));
 
 const greet: FunctionInfo = { name: 'greet', version: 2, source: 'function handler() {}', timeout_ms: 1000, memory_mb: 64, triggers: [], access: 'user', builtin: false, created_at: ada.created_at };
@@ -42,7 +42,21 @@ describe('a new function', () => {
     await user.type(screen.getByLabelText('Name'), 'greet');
     await user.click(screen.getByRole('button', { name: 'Deploy' }));
     expect(await screen.findByText('Line 3: unexpected token')).toBeTruthy();
+    await waitFor(() => expect(document.activeElement).toBe(screen.getByLabelText('Source')));
+    expect(screen.queryByText('Invalid input')).toBeNull();
     expect((screen.getByLabelText('Source') as HTMLTextAreaElement).value).toContain('function handler');
+  });
+});
+
+describe('a name that cannot be', () => {
+  it('is not sent, and has the focus', async () => {
+    const { asked } = serve({});
+    const { user } = draw(<App />, '/functions/new');
+    await user.type(screen.getByLabelText('Name'), 'Not This');
+    await user.click(screen.getByRole('button', { name: 'Deploy' }));
+    expect(await screen.findByText('Lower-case letters, digits and hyphens')).toBeTruthy();
+    await waitFor(() => expect(document.activeElement).toBe(screen.getByLabelText('Name')));
+    expect(asked.filter((one) => one.method === 'POST')).toHaveLength(0);
   });
 });
 
@@ -72,6 +86,7 @@ describe('trying', () => {
     await user.type(await screen.findByLabelText('Input, as JSON'), 'x');
     await user.click(screen.getByRole('button', { name: 'Call it' }));
     expect(await screen.findByText(/Not valid JSON/)).toBeTruthy();
+    await waitFor(() => expect(document.activeElement).toBe(screen.getByLabelText('Input, as JSON')));
     expect(asked.filter((one) => one.method === 'POST')).toHaveLength(0);
   });
 });

@@ -1,6 +1,7 @@
 /** What could not be handled: read it, send it again, or drop it. */
+import { describeError } from '@purser/api';
 import type { DeadLetter } from '@purser/api';
-import { Button, Card, EmptyState, ErrorState, Group, InlineError, Skeleton, Stack, Text, useDisclosure, useMutation, useQueryClient } from '@purser/ui';
+import { Button, Card, EmptyState, ErrorState, Group, Skeleton, Stack, Text, useDisclosure, useMutation, useQueryClient } from '@purser/ui';
 import { ConfirmButton, LoadMore, RelativeTime } from '@purser/ui/pages';
 import { dropDeadLetter, retryDeadLetter, useDeadLetters } from './requests';
 
@@ -28,7 +29,8 @@ function Letter({ letter }: { letter: DeadLetter }) {
         <Group justify="space-between">
           <Stack gap={0}>
             <Text fw={650}>{letter.type ?? letter.source ?? 'Message'}</Text>
-            <Text size="sm" c="dimmed">{[letter.service, letter.source].filter(Boolean).join(' · ')} · {letter.attempts} attempts · <RelativeTime time={letter.created_at} /></Text>
+            {retry.isError ? <Text size="sm" c="var(--mantine-color-error)" role="alert">Not sent: {describeError(retry.error).title}</Text>
+              : <Text size="sm" c="dimmed">{[letter.service, letter.source].filter(Boolean).join(' · ')} · {letter.attempts} attempts · <RelativeTime time={letter.created_at} /></Text>}
           </Stack>
           <Group gap="xs">
             <Button size="xs" variant="subtle" aria-expanded={shown} onClick={toggle}>{shown ? 'Hide the message' : 'Show the message'}</Button>
@@ -38,7 +40,6 @@ function Letter({ letter }: { letter: DeadLetter }) {
         </Group>
         <Text size="sm" className="prose-line" c="var(--mantine-color-error)">{letter.error}</Text>
         {shown && <pre className="mono-block">{JSON.stringify(letter.event ?? null, null, 2)}</pre>}
-        <InlineError error={retry.error} />
       </Stack>
     </Card>
   );

@@ -31,7 +31,7 @@ export function readAddress(address: Address): { value: Partial<Address> | null;
 
 export function AddressForm({ value, errors, onChange }: { value: Address; errors: Record<string, string>; onChange: (value: Address) => void }) {
   return (
-    <Grid gap="sm">
+    <Grid gap="sm" className="fields">
       {FIELDS.map((field) => (
         <Grid.Col key={field.key} span={{ base: field.phone, xs: field.span }}>
           <TextInput size="sm" label={field.label} autoComplete={`shipping ${field.auto}`} maxLength={field.max} value={value[field.key]}

@@ -1,7 +1,7 @@
 /** What administrators do with an order: ship, deliver, refund. Not there where there is nothing to do. */
 import { useIntentKey } from '@purser/api';
 import type { Order } from '@purser/api';
-import { Button, Card, Group, Icon, InlineError, Stack, Title, useMutation } from '@purser/ui';
+import { Button, Card, FormFoot, Icon, Stack, Title, useMutation } from '@purser/ui';
 import { RefundButton } from './refund-button';
 import { moveOrder, useRefreshOrders } from './requests';
 import { canRefund } from './rules';
@@ -20,12 +20,11 @@ export function AdminActions({ order }: { order: Order }) {
     <Card>
       <Stack>
         <Title order={2}>Administration</Title>
-        <Group>
+        <FormFoot hint="The buyer is told at once, wherever they are signed in." error={move.error}>
           {order.status === 'paid' && <Button leftSection={<Icon name="truck" />} loading={move.isPending} onClick={() => move.mutate('ship')}>Mark as shipped</Button>}
           {order.status === 'shipped' && <Button leftSection={<Icon name="check" />} loading={move.isPending} onClick={() => move.mutate('deliver')}>Mark as delivered</Button>}
           {order.payment !== null && canRefund(order.payment) && <RefundButton payment={order.payment} />}
-        </Group>
-        <InlineError error={move.error} />
+        </FormFoot>
       </Stack>
     </Card>
   );

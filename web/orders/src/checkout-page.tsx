@@ -1,8 +1,8 @@
 /** Address, payment, and the one button that counts. */
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { ApiError, fieldErrors } from '@purser/api';
 import type { OrderCreate } from '@purser/api';
-import { Alert, Button, Card, EmptyState, Group, Icon, InlineError, Link, Page, PageHeader, Stack, Text, Title, useNavigate } from '@purser/ui';
+import { Alert, Button, Card, EmptyState, Group, Icon, InlineError, Link, Page, PageHeader, Stack, Text, Title, useFirstWrong, useNavigate } from '@purser/ui';
 import { Divider, Grid, formatMoney } from '@purser/ui/pages';
 import { AddressForm, NO_ADDRESS, readAddress } from './address-form';
 import { basketTotal, clearBasket, useBasket } from './basket';
@@ -24,7 +24,7 @@ export function CheckoutPage() {
     clearBasket();
     clearDraft();
   });
-  useEffect(showFirstComplaint, [addressErrors, error]);
+  const [address, refused] = useFirstWrong<HTMLDivElement>(error); // on a phone it is far from the button
   const currency = basket[0]?.currency;
   if (currency === undefined) {
     return <Page size="sm"><PageHeader title="Checkout" /><Card><EmptyState icon="basket" title="Your basket is empty" action={<Button component={Link} to="/">To the shop</Button>} /></Card></Page>;
@@ -32,8 +32,8 @@ export function CheckoutPage() {
   const total = basketTotal(basket);
   const pay = () => {
     const { value, errors } = readAddress(draft.address);
-    setAddressErrors((before) => (Object.keys({ ...before, ...errors }).length > 0 ? errors : before)); // the same where nothing changed: the focus stays
-    if (Object.keys(errors).length > 0) return;
+    setAddressErrors(errors);
+    if (Object.keys(errors).length > 0) return refused();
     const body: OrderCreate = {
       items: basket.map(({ sku, quantity }) => ({ sku, quantity })),
       payment_method: draft.method,
@@ -50,7 +50,7 @@ export function CheckoutPage() {
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 7 }}>
           <Stack>
-            <Card><Stack><Title order={2}>Delivery</Title><AddressForm value={draft.address} errors={{ ...serverErrors, ...addressErrors }} onChange={(address) => change({ address })} /></Stack></Card>
+            <Card ref={address}><Stack><Title order={2}>Delivery</Title><AddressForm value={draft.address} errors={{ ...serverErrors, ...addressErrors }} onChange={(address) => change({ address })} /></Stack></Card>
             <Card><Stack><Title order={2}>Payment</Title><PaymentMethodPicker value={draft.method} onChange={(method) => change({ method })} /></Stack></Card>
           </Stack>
         </Grid.Col>
@@ -61,20 +61,15 @@ export function CheckoutPage() {
               <Lines basket={basket} errors={lineErrors(error, sent)} />
               <Divider />
               <Group justify="space-between"><Text fw={650}>Total</Text><Text fw={720} fz="xl" className="numeric">{formatMoney(total, currency)}</Text></Group>
-              <Refusal error={error} before={sent?.expected_total} currency={currency} />
               <Button size="lg" loading={isPending} onClick={pay}>Pay {formatMoney(total, currency)}</Button>
               <Text size="xs" c="dimmed" ta="center">This is a sandbox: no real money moves.</Text>
+              <Refusal error={error} before={sent?.expected_total} currency={currency} />
             </Stack>
           </Card>
         </Grid.Col>
       </Grid>
     </Page>
   );
-}
-
-/** On a phone the address is far from the button. */
-function showFirstComplaint() {
-  document.querySelector<HTMLElement>('[aria-invalid=true]')?.focus();
 }
 
 function Lines({ basket, errors }: { basket: BasketLine[]; errors: Record<string, string> }) {
@@ -94,7 +89,10 @@ function Lines({ basket, errors }: { basket: BasketLine[]; errors: Record<string
   );
 }
 
+/** What is said at no field. */
 function Refusal({ error, before, currency }: { error: unknown; before: number | undefined; currency: string }) {
+  const paths = Object.keys(fieldErrors(error));
+  if (paths.length > 0 && paths.length === Object.keys(addressProblems(error)).length) return null;
   if (!(error instanceof ApiError)) return <InlineError error={error} />;
   if (error.code === 'price-changed') {
     const now = error.problem?.total;

@@ -2,7 +2,7 @@
 import { useRef, useState } from 'react';
 import { useIntentKey } from '@purser/api';
 import type { Order } from '@purser/api';
-import { Button, Card, InlineError, Stack, Text, Title, useMutation } from '@purser/ui';
+import { Button, Card, FormFoot, Stack, Text, Title, useMutation } from '@purser/ui';
 import { formatMoney } from '@purser/ui/pages';
 import { isFinal } from './place-order';
 import { PaymentMethodPicker } from './payment-method-picker';
@@ -34,8 +34,9 @@ export function PayAgain({ order }: { order: Order }) {
         <Title order={2}>Try another way to pay</Title>
         <Text>{failureText(order.payment?.failure_code)} Your items are still reserved.</Text>
         <PaymentMethodPicker value={method} onChange={setMethod} />
-        <InlineError error={task.error} />
-        <Button size="md" loading={task.isPending} onClick={pay}>Pay {formatMoney(order.total, order.currency)}</Button>
+        <FormFoot hint="Nothing has been charged so far. Your order waits for you here." error={task.error}>
+          <Button size="md" loading={task.isPending} onClick={pay}>Pay {formatMoney(order.total, order.currency)}</Button>
+        </FormFoot>
       </Stack>
     </Card>
   );

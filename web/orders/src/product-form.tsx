@@ -1,8 +1,7 @@
 /** A new product, or a change to one. */
-import { useState } from 'react';
 import { api, call, useIntentKey } from '@purser/api';
 import type { Product } from '@purser/api';
-import { applyProblem, Button, Group, InlineError, Stack, TextInput, useForm, useMutation, useQueryClient } from '@purser/ui';
+import { Button, Group, InlineError, Stack, TextInput, useForm, useQueryClient, useSubmit } from '@purser/ui';
 import { minorDigits, parseMoney, Textarea } from '@purser/ui/pages';
 
 interface Values { sku: string; name: string; description: string; currency: string; unit_price: string; stock: string }
@@ -10,7 +9,6 @@ interface Values { sku: string; name: string; description: string; currency: str
 export function ProductForm({ product, onDone }: { product: Product | null; onDone: () => void }) {
   const client = useQueryClient();
   const { keyFor, settle } = useIntentKey();
-  const [placed, setPlaced] = useState(false);
   const form = useForm<Values>({ initialValues: initialValues(product), validate: {
     sku: (value) => (/^[A-Za-z0-9._-]{1,64}$/.test(value) ? null : 'Letters, digits, dots and hyphens'),
     name: (value) => (value.trim() === '' ? 'Give it a name' : null),
@@ -18,18 +16,17 @@ export function ProductForm({ product, onDone }: { product: Product | null; onDo
     unit_price: (value, values) => (parseMoney(value, values.currency) === null ? 'Enter a price' : null),
     stock: (value) => (/^\d{1,9}$/.test(value) ? null : 'Enter a whole number'),
   } });
-  const task = useMutation({
-    mutationFn: (values: Values) => save(product, values, keyFor(values)),
-    onSuccess: async () => {
+  const { props, error, isPending } = useSubmit(form, {
+    send: (values) => save(product, values, keyFor(values)),
+    done: async () => {
       settle();
       await client.invalidateQueries({ queryKey: ['products'] });
       onDone();
     },
-    onError: (error) => setPlaced(applyProblem(form, error)),
   });
   return (
-    <form noValidate onSubmit={form.onSubmit((values) => { if (!task.isPending) task.mutate(values); })}>
-      <Stack>
+    <form {...props}>
+      <Stack className="fields">
         <TextInput label="Sku" disabled={product !== null} {...form.getInputProps('sku')} />
         <TextInput label="Name" data-autofocus {...form.getInputProps('name')} />
         <Textarea label="Description" autosize minRows={2} {...form.getInputProps('description')} />
@@ -38,8 +35,8 @@ export function ProductForm({ product, onDone }: { product: Product | null; onDo
           <TextInput label="Currency" disabled={product !== null} maxLength={3} {...form.getInputProps('currency')} />
           <TextInput label="Stock" inputMode="numeric" {...form.getInputProps('stock')} />
         </Group>
-        {!placed && <InlineError error={task.error} />}
-        <Group justify="flex-end"><Button variant="default" onClick={onDone}>Close</Button><Button type="submit" loading={task.isPending}>Save</Button></Group>
+        <Group justify="flex-end"><Button variant="default" onClick={onDone}>Close</Button><Button type="submit" loading={isPending}>Save</Button></Group>
+        <InlineError error={error} />
       </Stack>
     </form>
   );

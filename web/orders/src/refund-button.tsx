@@ -1,8 +1,7 @@
 /** Gives money back, all of it or a part. */
-import { useState } from 'react';
-import { fieldErrors, useIntentKey } from '@purser/api';
+import { useIntentKey } from '@purser/api';
 import type { Payment } from '@purser/api';
-import { Button, Group, Icon, InlineError, Stack, Text, TextInput, useDisclosure, useMutation } from '@purser/ui';
+import { Button, Group, Icon, InlineError, Stack, Text, TextInput, useDisclosure, useForm, useSubmit } from '@purser/ui';
 import { formatMoney, minorDigits, Modal, parseMoney } from '@purser/ui/pages';
 import { refundPayment, useRefreshOrders } from './requests';
 
@@ -21,35 +20,37 @@ export function RefundButton({ payment }: { payment: Payment }) {
 function RefundForm({ payment, onDone }: { payment: Payment; onDone: () => void }) {
   const left = payment.amount - payment.refunded_amount;
   const digits = minorDigits(payment.currency);
-  const [text, setText] = useState((left / 10 ** digits).toFixed(digits));
-  const [problem, setProblem] = useState<string | null>(null);
   const refresh = useRefreshOrders();
   const { keyFor, settle } = useIntentKey();
-  const task = useMutation({
-    mutationFn: (amount: number) => refundPayment(payment.id, amount, keyFor([payment.id, amount, payment.refunded_amount])),
-    onSuccess: () => {
+  const form = useForm({ initialValues: { amount: (left / 10 ** digits).toFixed(digits) }, validate: { amount: (text) => amountProblem(text, payment) } });
+  const { props, error, isPending } = useSubmit(form, {
+    send: async ({ amount: text }) => {
+      const amount = parseMoney(text, payment.currency)!;
+      try {
+        return await refundPayment(payment.id, amount, keyFor([payment.id, amount, payment.refunded_amount]));
+      } finally {
+        void refresh();
+      }
+    },
+    done: () => {
       settle();
       onDone();
     },
-    onSettled: refresh,
   });
-  const submit = () => {
-    const amount = parseMoney(text, payment.currency);
-    if (amount === null || amount < 1) setProblem('Enter an amount');
-    else if (amount > left) setProblem(`At most ${formatMoney(left, payment.currency)}`);
-    else if (!task.isPending) {
-      setProblem(null);
-      task.mutate(amount);
-    }
-  };
   return (
-    <form onSubmit={(event) => { event.preventDefault(); submit(); }}>
-      <Stack>
-        <TextInput label={`Amount in ${payment.currency}`} description={`${formatMoney(left, payment.currency)} can be refunded`} inputMode="decimal" data-autofocus
-          value={text} onChange={(event) => setText(event.currentTarget.value)} error={problem ?? fieldErrors(task.error)['amount']} />
-        <InlineError error={task.error} />
-        <Group justify="flex-end"><Button variant="default" onClick={onDone}>Close</Button><Button type="submit" loading={task.isPending}>Refund</Button></Group>
+    <form {...props}>
+      <Stack className="fields">
+        <TextInput label={`Amount in ${payment.currency}`} description={`${formatMoney(left, payment.currency)} can be refunded`} inputMode="decimal" data-autofocus {...form.getInputProps('amount')} />
+        <Group justify="flex-end"><Button variant="default" onClick={onDone}>Close</Button><Button type="submit" loading={isPending}>Refund</Button></Group>
+        <InlineError error={error} />
       </Stack>
     </form>
   );
+}
+
+function amountProblem(text: string, payment: Payment): string | null {
+  const amount = parseMoney(text, payment.currency);
+  const left = payment.amount - payment.refunded_amount;
+  if (amount === null || amount < 1) return 'Enter an amount';
+  return amount > left ? `At most ${formatMoney(left, payment.currency)}` : null;
 }

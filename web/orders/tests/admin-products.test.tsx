@@ -23,5 +23,6 @@ it('shows a taken sku at its field', async () => {
   for (const [label, text] of [['Sku', 'MUG-01'], ['Name', 'Mug'], ['Price', '14,50']] as const) await user.type(await screen.findByLabelText(label), text);
   await user.click(screen.getByRole('button', { name: 'Save' }));
   expect(await screen.findByText('Is taken')).toBeTruthy();
+  await waitFor(() => expect(document.activeElement).toBe(screen.getByLabelText('Sku')));
   expect((screen.getByLabelText('Price') as HTMLInputElement).value).toBe('14,50');
 });

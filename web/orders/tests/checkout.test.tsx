@@ -74,6 +74,15 @@ describe('checkout', () => {
     expect(asked).toHaveLength(0);
   });
 
+  it('puts the server’s words about the address at their fields, and the focus there', async () => {
+    serve({ [CREATE]: refused(422, 'invalid', 'Not valid', { errors: [{ pointer: '/shipping_address/postal_code', detail: 'is unknown' }] }), 'GET /api/v1/products/MUG-01': { body: product() } });
+    const { user } = draw(<App />, '/checkout');
+    for (const [label, text] of [['Recipient', 'Ada'], ['Street and number', 'Quay 1'], ['Postal code', '0'], ['City', 'Kiel'], ['Country', 'DE']] as const) await user.type(screen.getByLabelText(label), text);
+    await user.click(payButton());
+    expect(await screen.findByText('Is unknown')).toBeTruthy();
+    await waitFor(() => expect(document.activeElement).toBe(screen.getByLabelText('Postal code')));
+  });
+
   it('is calm about an empty basket', () => {
     clearBasket();
     draw(<App />, '/checkout');

@@ -26,11 +26,11 @@ export function ConfirmButton({ label, question, text, confirm, action, danger =
       <Modal opened={opened} onClose={close} title={<Text fw={650}>{question}</Text>} closeButtonProps={{ 'aria-label': 'Close' }}>
         <Stack>
           <Text component="div">{text}</Text>
-          <InlineError error={task.error} />
           <Group justify="flex-end">
             <Button variant="default" onClick={close}>{danger ? 'Keep it' : 'Leave it'}</Button>
             <Button color={danger ? 'red.8' : undefined} loading={task.isPending} onClick={() => task.mutate()}>{confirm}</Button>
           </Group>
+          <InlineError error={task.error} />
         </Stack>
       </Modal>
     </>

@@ -5,7 +5,7 @@
  */
 export {
   ActionIcon, Alert, Anchor, Avatar, Box, Button, Card, Center, Container, Group, Indicator, MantineProvider,
-  PasswordInput, Skeleton, Stack, Text, TextInput, ThemeIcon, Title, UnstyledButton, VisuallyHidden,
+  Skeleton, Stack, Text, TextInput, ThemeIcon, Title, UnstyledButton, VisuallyHidden,
   useComputedColorScheme, useMantineColorScheme,
 } from '@mantine/core';
 export { useDisclosure } from '@mantine/hooks';
@@ -18,10 +18,12 @@ export { QueryClient, QueryClientProvider, useMutation, useQuery, useQueryClient
 export type { Query } from '@tanstack/react-query';
 export { theme } from './theme';
 export { makeQueryClient } from './query';
-export { EmptyState, ErrorState, InlineError } from './states';
+export { EmptyState, ErrorState, FormFoot, InlineError } from './states';
 export { PageHeader, Page } from './page';
 export { usePageTitle } from './title';
-export { applyProblem } from './problem-form';
+export { PasswordInput } from './password-input';
+export { useFirstWrong } from './first-wrong';
+export { useSubmit } from './submit';
 export { lazyPage } from './lazy-page';
 export { Logo } from './logo';
 export { Icon } from './icons';

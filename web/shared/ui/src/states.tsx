@@ -1,4 +1,5 @@
 /** What a screen shows when there is nothing, or nothing yet to be had. */
+import { useEffect, useRef } from 'react';
 import type { ReactNode } from 'react';
 import { Alert, Button, Center, Stack, Text, ThemeIcon, Title } from '@mantine/core';
 import { describeError } from '@purser/api';
@@ -33,13 +34,27 @@ export function ErrorState({ error, onRetry }: { error: unknown; onRetry?: () =>
   );
 }
 
-/** Beside a form or a button: what the last try met. Nothing while there is no error. */
-export function InlineError({ error, action }: { error: unknown; action?: ReactNode }) {
+/** Below a form's button, at the end of its card or dialog: what the last try met. Nothing while there is no error. */
+export function InlineError({ error }: { error: unknown }) {
+  const place = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    place.current?.scrollIntoView({ block: 'nearest' });
+  }, [error]);
   if (error === null || error === undefined) return null;
   const { title, detail } = describeError(error);
   return (
-    <Alert color="red" variant="light" title={title} icon={<Icon name="alert" />} role="alert">
-      <Stack gap="xs" align="flex-start"><Text size="sm" c="var(--mantine-color-text)">{detail}</Text>{action}</Stack>
+    <Alert ref={place} className="inline-error" color="red" variant="light" title={title} icon={<Icon name="alert" />} role="alert">
+      <Text size="sm" c="var(--mantine-color-text)">{detail}</Text>
     </Alert>
   );
+}
+
+/** The last row of what other things follow: its buttons, and a hint that gives its place to an error, so that nothing moves. */
+export function FormFoot({ hint, error, children }: { hint: string; error: unknown; children: ReactNode }) {
+  return <div className="form-foot">{children}{error ? <FootError error={error} /> : <Text size="sm" c="dimmed">{hint}</Text>}</div>;
+}
+
+function FootError({ error }: { error: unknown }) {
+  const { title, detail } = describeError(error);
+  return <Text size="sm" role="alert"><Text span inherit fw={650} c="var(--mantine-color-error)">{title}.</Text> {detail}</Text>;
 }

@@ -29,7 +29,7 @@ export const theme = createTheme({
     Paper: { defaultProps: { radius: 'lg' } },
     Button: { defaultProps: { radius: 'md' } },
     Badge: { defaultProps: { variant: 'light', radius: 'sm' }, styles: { root: { minWidth: 'max-content' } } },
-    Modal: { defaultProps: { centered: true, radius: 'lg' } },
+    Modal: { defaultProps: { yOffset: 'min(12dvh, 4rem)', radius: 'lg' } }, // fixed at its top, since it may grow
     Notification: {
       defaultProps: { closeButtonProps: { 'aria-label': 'Dismiss' }, radius: 'lg', withBorder: true },
       styles: { description: { color: 'var(--mantine-color-dimmed)' } },

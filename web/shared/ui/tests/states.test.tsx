@@ -1,7 +1,7 @@
 import { screen } from '@testing-library/react';
 import { expect, it, vi } from 'vitest';
 import { ApiError } from '@purser/api';
-import { applyProblem, ErrorState } from '@purser/ui';
+import { ErrorState } from '@purser/ui';
 import { ConfirmButton } from '@purser/ui/pages';
 import { draw } from '../../../testing/render';
 import { problem } from '../../../testing/server';
@@ -23,13 +23,4 @@ it('asks before it acts, and stays open with the reason when that fails', async 
   expect(await screen.findByText('Too late')).toBeTruthy();
   await user.click(screen.getByRole('button', { name: 'Yes' }));
   await vi.waitFor(() => expect(screen.queryByText('Really.')).toBeNull());
-});
-
-it('puts complaints at their fields and tells of those without one', () => {
-  const form = { values: { email: '', name: '' }, setErrors: vi.fn() };
-  const error = (pointer: string) => new ApiError('problem', 422, problem(422, 'invalid', 'x', { errors: [{ pointer, detail: 'no' }] }) as never);
-  expect(applyProblem(form, error('/email'))).toBe(true);
-  expect(form.setErrors).toHaveBeenLastCalledWith({ email: 'No' });
-  expect(applyProblem(form, error('/other'))).toBe(false);
-  expect(applyProblem(form, new Error('x'))).toBe(false);
 });
