@@ -1,10 +1,10 @@
 // Every page, light and dark, at the desk and on the phone: nothing serious for axe, nothing wider than the window, nothing
-// that jumps. `make pictures` does the same with every state of them, and takes pictures.
+// that jumps; a picture of each in build/screenshots. `make pictures` does the same with every state of them, in all four forms.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assert_accessible, assert_fits, DESKTOP, PHONE } from '../support/browser.mjs';
-import { FULL_BASKET, furnish, in_each_scheme, OPEN, pages_of, watch_shifts } from '../support/web-pages.mjs';
+import { assert_accessible, assert_fits, DESKTOP, PHONE, screenshot } from '../support/browser.mjs';
+import { all_there, FULL_BASKET, furnish, in_each_scheme, OPEN, pages_of, watch_shifts } from '../support/web-pages.mjs';
 import { leave, sign_in, visitor } from '../support/web-shop.mjs';
 import { web_suite } from '../support/web-suite.mjs';
 
@@ -19,10 +19,13 @@ const options = web_suite(async (suite) => {
 /** The page as it stands, light and then dark. */
 async function look_at(one, name, strict = true) {
     const { page, device } = one;
-    await page.waitForFunction(() => document.fonts.status === 'loaded' && !document.querySelector('[aria-label="Loading"]'));
+    await all_there(page);
     const shifts = await page.evaluate(() => globalThis.shifts);
     if (strict) assert.ok(shifts < LARGEST_SHIFT, `${name} ${device} jumps: ${shifts}`);
-    await in_each_scheme(page, (scheme) => assert_accessible(page, `${name} ${device} ${scheme}`));
+    await in_each_scheme(page, async (scheme) => {
+        await assert_accessible(page, `${name} ${device} ${scheme}`);
+        if (device === 'desktop' && scheme === 'light') await screenshot(page, `${name}-desktop-light`);
+    });
     await assert_fits(page, `${name} ${device}`);
 }
 
@@ -57,6 +60,7 @@ test('the reference is rendered here, with nothing from elsewhere, and can be re
         await one.page.locator('[data-path="/api/v1/orders"]').first().waitFor();
         await one.page.getByText('An order platform').first().waitFor();
         await assert_accessible(one.page, `docs ${device}`);
+        if (device === 'desktop') await screenshot(one.page, 'docs-desktop-light');
         await one.page.locator('.opblock-post .opblock-summary-control').first().click();
         await one.page.locator('.opblock.is-open .responses-table').first().waitFor();
         await assert_accessible(one.page, `docs ${device}, opened`);

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assert_accessible, assert_fits } from '../support/browser.mjs';
+import { assert_accessible, assert_fits, DESKTOP, PHONE } from '../support/browser.mjs';
 import { deploy, functions_run } from '../support/functions.mjs';
 import { PASSWORD, register } from '../support/shop.mjs';
-import { by_text, FULL_BASKET, furnish, OPEN, pages_of } from '../support/web-pages.mjs';
+import { all_there, by_text, FULL_BASKET, furnish, OPEN, pages_of } from '../support/web-pages.mjs';
 import { add_to_basket, by_api, customer, leave, sign_in, status, visitor } from '../support/web-shop.mjs';
 import { web_suite } from '../support/web-suite.mjs';
 
@@ -141,6 +141,81 @@ test('the same for an administrator: a step that is done, a tab, what is deleted
     await leave(desk);
 });
 
+/** Runs in the page: what there is to press, to fill in and to read, and where. */
+function places() {
+    const all = [...document.querySelectorAll('main, [role=dialog]')].flatMap((part) => [...part.querySelectorAll('h1, h2, a, button, input, textarea, select, label')]);
+    return all.filter((one) => one.checkVisibility() && !one.closest('[role=alert]')).map((one) => {
+        const { x, y } = one.getBoundingClientRect();
+        return `${one.tagName} ${one.getAttribute('aria-label') ?? one.textContent}: ${Math.round(x + scrollX)}, ${Math.round(y + scrollY)}`;
+    });
+}
+
+const refusal = (status, ...pointers) => (route) => (route.request().method() === 'GET' ? route.continue() : route.fulfill({
+    status, contentType: 'application/problem+json',
+    body: JSON.stringify({ type: '/problems/none', title: 'Refused', status, request_id: '01932f50-02ab-7c11-8a3e-9d1b2c3d4e5f', errors: pointers.map((pointer) => ({ pointer, detail: 'is taken' })) }),
+}));
+
+/**
+ * The form's button is pressed, and where there is an address, it is answered from there. `wrong` is the label of the field that has the
+ * focus then; where none is, the button has it again. Nothing is elsewhere than before.
+ */
+async function assert_refused(page, within, button, wrong, url) {
+    const before = await page.evaluate(places);
+    await Promise.all([url && page.waitForResponse(url), within.getByRole('button', { name: button }).last().click()]);
+    if (wrong) {
+        await page.waitForFunction((label) => document.activeElement.matches('[aria-invalid=true]') && document.activeElement.labels?.[0]?.textContent === label, wrong);
+    } else {
+        await within.getByRole('alert').getByText('Something went wrong on our side').waitFor();
+        await page.waitForFunction(() => document.activeElement.matches('button'));
+    }
+    assert.deepEqual(await page.evaluate(places), before);
+}
+
+/** Opens a form, sends it as it is, then filled in to a server that complains of fields, and to one that has broken, twice. */
+async function refuse(page, { path, opener, button, empty, fields, url, pointers, wrong }) {
+    await page.goto(path);
+    if (opener) await page.getByRole('button', { name: opener }).click();
+    const within = opener ? page.getByRole('dialog') : page.getByRole('main');
+    await within.getByRole('button', { name: button }).waitFor();
+    await all_there(page);
+    await page.waitForFunction(() => document.getAnimations().every((one) => one.playState !== 'running'));
+    if (empty) await assert_refused(page, within, button, empty);
+    for (const [label, text] of Object.entries(fields)) await within.getByLabel(label, { exact: true }).fill(text);
+    await page.route(url, refusal(422, ...pointers));
+    await assert_refused(page, within, button, wrong, url);
+    await page.unroute(url);
+    await page.route(url, refusal(500));
+    await assert_refused(page, within, button, null, url);
+    await assert_refused(page, within, button, null, url);
+    await page.unroute(url);
+}
+
+const ADDRESS = { Recipient: 'Ada', 'Street and number': 'Quay 1', 'Postal code': '0', City: 'Kiel', Country: 'DE' };
+
+const ENTRY = [
+    { path: '/sign-in', button: 'Sign in', empty: 'Email', fields: { Email: 'ada@example.com', Password: 'x' }, url: '**/auth/login', pointers: ['/password'], wrong: 'Password' },
+    { path: '/register', button: 'Create account', empty: 'Name', fields: { Name: 'Ada', Email: 'ada@example.com', Password: 'long enough' }, url: '**/auth/register', pointers: ['/password', '/email'], wrong: 'Email' },
+];
+const INSIDE = [
+    { path: '/account', button: 'Save', fields: { Name: 'Ada', Email: 'ada@example.com' }, url: '**/users/me', pointers: ['/email'], wrong: 'Email' },
+    { path: '/account', button: 'Change password', empty: 'Current password', fields: { 'Current password': 'x', 'New password': 'long enough' }, url: '**/auth/password', pointers: ['/new_password'], wrong: 'New password' },
+    { path: '/functions/new', button: 'Deploy', empty: 'Name', fields: { Name: 'greet' }, url: '**/api/v1/functions', pointers: ['/memory_mb'], wrong: 'Memory, MB' },
+    { path: '/checkout', button: /^Pay/, fields: ADDRESS, url: '**/api/v1/orders', pointers: ['/shipping_address/postal_code'], wrong: 'Postal code' },
+    { path: '/admin/products', opener: 'Add a product', button: 'Save', empty: 'Sku', fields: { Sku: 'MUG', Name: 'Mug', Price: '1' }, url: '**/api/v1/products', pointers: ['/sku', '/unit_price'], wrong: 'Sku' },
+];
+
+test('what is refused, by the form or by the server: the first wrong field has the focus, and nothing moves', options, async () => {
+    const desk = await visitor(browser, shop, { viewport: PHONE, expected: [/422|500/] });
+    const { page } = desk;
+    for (const form of ENTRY) await refuse(page, form);
+    await sign_in(desk, boss.email, boss.password);
+    await add_to_basket(desk, mug);
+    for (const form of INSIDE) await refuse(page, form);
+    await page.setViewportSize(DESKTOP);
+    for (const form of INSIDE.slice(0, 2)) await refuse(page, form);
+    await leave(desk);
+});
+
 /** Runs in the page: whether all of what has the focus can be seen: nothing lies over its middle. */
 function focus_is_seen() {
     const one = document.activeElement;
@@ -166,6 +241,7 @@ async function read_all(kind, check) {
     const visit = async ([name, path, ready]) => {
         await page.goto(path);
         await ready(page);
+        await all_there(page);
         await check(page, name);
     };
     for (const place of OPEN) await visit(place);

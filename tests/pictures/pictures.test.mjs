@@ -38,21 +38,24 @@ const options = web_suite(async (suite) => {
 });
 
 async function take(one, state) {
-    const { page, context, device } = one;
     const [name, path, { route, ready, act, moves = false }] = state;
-    for (const [pattern, answer] of Object.entries(route ?? {})) await context.route(pattern, answer);
-    await page.goto(path);
-    await ready(page);
-    const shifts = await page.evaluate(() => globalThis.shifts);
-    await act?.(page, device);
-    await in_each_scheme(page, async (scheme) => {
-        await assert_accessible(page, `${name} ${device} ${scheme}`);
-        await screenshot(page, `${name}-${device}-${scheme}`);
-    });
-    await assert_fits(page, `${name} ${device}`);
-    assert.ok(moves || shifts < LARGEST_SHIFT, `${name} ${device} jumps: ${shifts}`);
-    await context.setOffline(false);
-    await context.unrouteAll({ behavior: 'ignoreErrors' });
+    const { page, context, device } = one;
+    try {
+        for (const [pattern, answer] of Object.entries(route ?? {})) await context.route(pattern, answer);
+        await page.goto(path);
+        await ready(page);
+        const shifts = await page.evaluate(() => globalThis.shifts);
+        await act?.(page, device);
+        await in_each_scheme(page, async (scheme) => {
+            await assert_accessible(page, `${name} ${device} ${scheme}`);
+            await screenshot(page, `${name}-${device}-${scheme}`);
+        });
+        await assert_fits(page, `${name} ${device}`);
+        assert.ok(moves || shifts < LARGEST_SHIFT, `${name} ${device} jumps: ${shifts}`);
+    } finally {
+        await context.setOffline(false);
+        await context.unrouteAll({ behavior: 'ignoreErrors' });
+    }
 }
 
 for (const device of Object.keys(SIZES)) {

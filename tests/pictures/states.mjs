@@ -35,7 +35,7 @@ const nobody = ({ first, products }) => [
     ['sign-in-wrong', '/sign-in', { ready: by_heading('Welcome back'), act: async (page) => {
         await fill(page, { Email: 'ada@example.com', Password: 'not the password' });
         await button('Sign in')(page);
-        await page.getByText('That did not match').waitFor();
+        await page.getByText('The email or the password is not right').waitFor();
     } }],
     ['register-incomplete', '/register', { ready: by_heading('Create your account'), act: async (page) => {
         await button('Create account')(page);

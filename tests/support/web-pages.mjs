@@ -62,6 +62,12 @@ export function watch_shifts() {
     }).observe({ type: 'layout-shift', buffered: true });
 }
 
+/** Nothing more is to come: the letters are there, and what was on its way. */
+export async function all_there(page) {
+    await page.evaluate(() => document.fonts.ready.then(() => {}));
+    await page.waitForFunction(() => document.fonts.status === 'loaded' && !document.querySelector('[aria-label="Loading"]'));
+}
+
 /** Runs in the page: waits for the end of transitions, in which colours are neither one nor the other. */
 function settled() {
     const ending = document.getAnimations().filter((one) => one.effect.getComputedTiming().endTime !== Infinity);
