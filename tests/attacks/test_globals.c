@@ -109,6 +109,38 @@ static void test_console(void **state)
     host_answer_fini(&answer);
 }
 
+#define TEN "1, 1, 1, 1, 1, 1, 1, 1, 1, 1, "
+
+/* Each value as it is logged. */
+static void test_console_shows_values(void **state)
+{
+    struct host_answer answer;
+    host_try(&host, &host_default_limits,
+             "class Point { constructor() { this.x = 1; } get y() { throw 1; } }"
+             "const loop = { a: 1 }; loop.self = loop;"
+             "function handler() { for (const value of ["
+             " new URL('http://a/b?c=d'), new URLSearchParams('a=1&b=2'), new Map([['a', new Set([1])]]), new Date(0), new Date(NaN),"
+             " new Uint8Array([1, 2]), new ArrayBuffer(4), new Point(), Point, class extends Point {}, loop, { get a() { throw 1; }, set "
+             "b(x) {} },"
+             " { [Symbol('k')]: 5n }, async () => {}, function named() {}, Object.create(null), [1, , -0], [\"it's\"], { 'a-b': 'x\\n' },"
+             " { e: new RangeError('r') }, /re/g, new Number(3), Promise.resolve(1), { a: { b: { c: { d: { e: { f: 1 } } } } } },"
+             " { inspect() { return 'own'; } }, new Array(102).fill(1), new Proxy({}, { ownKeys() { throw 2; } })"
+             " ]) console.log(value); }",
+             "null", &answer);
+    assert_int_equal(answer.type, FUNCTION_PACKET_RESULT);
+    assert_string_equal(answer.logs,
+                        "info: URL { href: 'http://a/b?c=d' }\ninfo: URLSearchParams { 'a' => '1', 'b' => '2' }\n"
+                        "info: Map(1) { 'a' => Set(1) { 1 } }\ninfo: 1970-01-01T00:00:00.000Z\ninfo: Invalid Date\n"
+                        "info: Uint8Array(2) [ 1, 2 ]\ninfo: ArrayBuffer { byteLength: 4 }\ninfo: Point { x: 1 }\ninfo: [class Point]\n"
+                        "info: [class (anonymous) extends Point]\ninfo: { a: 1, self: [Circular] }\ninfo: { a: [Getter], b: [Setter] }\n"
+                        "info: { [Symbol(k)]: 5n }\ninfo: [AsyncFunction (anonymous)]\ninfo: [Function: named]\n"
+                        "info: [Object: null prototype] {}\ninfo: [ 1, <1 empty item>, -0 ]\ninfo: [ \"it's\" ]\ninfo: { 'a-b': 'x\\n' }\n"
+                        "info: { e: [RangeError: r] }\ninfo: /re/g\ninfo: [Number: 3]\ninfo: Promise {}\n"
+                        "info: { a: { b: { c: { d: { e: [Object] } } } } }\ninfo: { inspect: [Function: inspect] }\n"
+                        "info: [ " TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "... 2 more items ]\ninfo: [a value that cannot be shown]\n");
+    host_answer_fini(&answer);
+}
+
 /* Two workers come from one engine: their random numbers must differ all the same. */
 static void test_random_numbers_of_two_workers_differ(void **state)
 {
@@ -132,6 +164,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_samples),
         cmocka_unit_test(test_scripts),
         cmocka_unit_test(test_console),
+        cmocka_unit_test(test_console_shows_values),
         cmocka_unit_test(test_random_numbers_of_two_workers_differ),
     };
     return cmocka_run_group_tests_name("attacks/globals", tests, shared_host_start, shared_host_stop);
