@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 
 #define READ_BUFFER_SIZE (64 * 1024)
-#define CLIENTS_A_TURN 64
+#define CLIENTS_A_TURN 512
 
 struct tcp_flight {
     uv_write_t write;
