@@ -2,7 +2,7 @@
 // it does not throw.
 const DEPTH_MAX = 4;
 const ITEMS_MAX = 100; // of one value
-const VALUES_MAX = 2000; // of one line
+const VALUES_MAX = 2000; // objects of one line
 const TEXT_MAX = 4096;
 
 const BOXES = { Number, String, Boolean, Symbol, BigInt };
