@@ -31,7 +31,12 @@
     if (typeof value === "string") return value;
     return load("inspect").inspectValue(value);
   };
-  const say = (level, values) => { host.log(level, values.map(text).join(" ")); };
+  const line = (values) => {
+    const [first] = values;
+    if (values.length > 1 && typeof first === "string" && first.includes("%")) return load("inspect").formatValues(values);
+    return values.map(text).join(" ");
+  };
+  const say = (level, values) => { host.log(level, line(values)); };
   const console = {
     log(...values) { say("info", values); },
     info(...values) { say("info", values); },
@@ -44,7 +49,12 @@
     group(...values) { say("info", values); },
     groupCollapsed(...values) { say("info", values); },
     groupEnd() {},
-    assert(condition, ...values) { if (!condition) say("error", ["Assertion failed:", ...values]); },
+    assert(condition, ...values) {
+      if (condition) return;
+      if (typeof values[0] === "string") values[0] = `Assertion failed: ${values[0]}`;
+      else values.unshift("Assertion failed:");
+      say("error", values);
+    },
     count(label = "default") {
       counts ??= new Map();
       counts.set(label, (counts.get(label) ?? 0) + 1);

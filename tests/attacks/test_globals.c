@@ -109,6 +109,23 @@ static void test_console(void **state)
     host_answer_fini(&answer);
 }
 
+/* What is put into a text, as in Node.js; what has no place there follows it. */
+static void test_console_fills_places(void **state)
+{
+    struct host_answer answer;
+    host_try(&host, &host_default_limits,
+             "function handler() { console.log('%s is %d years, %i, %f', 'Ada', '36', 1.9, '1.50', 'more', { a: 1 });"
+             " console.log('%j %o %O %c|', { a: [1] }, { b: 2 }, 'c', 'color: red'); console.log('%s %s', 1); console.log('100%', 5);"
+             " console.log('%d%%', 5); console.log('%%'); console.log('%d %d %s %j', Symbol('s'), 7n, null, { get a() { throw 1; } });"
+             " console.assert(false, 'x %s', 1); console.assert(false, { y: 1 }); }",
+             "null", &answer);
+    assert_int_equal(answer.type, FUNCTION_PACKET_RESULT);
+    assert_string_equal(answer.logs, "info: Ada is 36 years, 1, 1.5 more { a: 1 }\ninfo: {\"a\":[1]} { b: 2 } 'c' |\ninfo: 1 %s\n"
+                                     "info: 100% 5\ninfo: 5%\ninfo: %%\ninfo: NaN 7n null { a: [Getter] }\n"
+                                     "error: Assertion failed: x 1\nerror: Assertion failed: { y: 1 }\n");
+    host_answer_fini(&answer);
+}
+
 #define TEN "1, 1, 1, 1, 1, 1, 1, 1, 1, 1, "
 
 /* Each value as it is logged. */
@@ -164,6 +181,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_samples),
         cmocka_unit_test(test_scripts),
         cmocka_unit_test(test_console),
+        cmocka_unit_test(test_console_fills_places),
         cmocka_unit_test(test_console_shows_values),
         cmocka_unit_test(test_random_numbers_of_two_workers_differ),
     };

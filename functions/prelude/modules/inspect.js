@@ -132,3 +132,40 @@ class Line {
 }
 
 export const inspectValue = (value) => new Line().show(value);
+
+const numberOf = (value, read) => {
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "symbol") return "NaN";
+  try {
+    return inspectValue(read(value));
+  } catch {
+    return "NaN";
+  }
+};
+const asJson = (value) => {
+  try {
+    return String(JSON.stringify(value));
+  } catch {
+    return inspectValue(value);
+  }
+};
+const PLACES = {
+  "%s": (value) => (typeof value === "string" ? value : inspectValue(value)),
+  "%d": (value) => numberOf(value, Number),
+  "%i": (value) => numberOf(value, parseInt),
+  "%f": (value) => numberOf(value, parseFloat),
+  "%j": asJson,
+  "%o": inspectValue,
+  "%O": inspectValue,
+  "%c": () => "", // a style, which nothing here has
+};
+
+/** A line: a text with its places filled, then the values that are left. */
+export const formatValues = ([text, ...values]) => {
+  let next = 0;
+  const filled = text.replace(/%[sdifjoOc%]/g, (place) => {
+    if (place === "%%") return "%";
+    return next < values.length ? PLACES[place](values[next++]) : place;
+  });
+  return [filled, ...values.slice(next).map(PLACES["%s"])].join(" ");
+};
