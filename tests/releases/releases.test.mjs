@@ -3,12 +3,10 @@
 // what does not, costs no order, no charge and no notification.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import fs from 'node:fs';
 import http from 'node:http';
 import { after, before, test } from 'node:test';
-import { promisify } from 'node:util';
 import { next_address, request } from '../support/client.mjs';
+import { cluster, signal } from '../support/engines.mjs';
 import { Buyer, Listener, STOCK, check_everything } from '../support/oracle.mjs';
 import { sandbox_outside } from '../support/sandbox.mjs';
 import { admin, new_email, new_key, product, register } from '../support/shop.mjs';
@@ -16,15 +14,9 @@ import { Socket } from '../support/socket.mjs';
 import { system } from '../support/system.mjs';
 import { sleep, until } from '../support/wait.mjs';
 
-const run = promisify(execFile);
-const script = new URL('../../scripts/cluster', import.meta.url).pathname;
-const cluster = (...args) => run(script, args, { maxBuffer: 1 << 24 });
 const GATEWAYS = (process.env.PURSER_GATEWAYS ?? '').split(',');
 const BUYERS = 2, VISITORS = 3;
 const PACE_MS = 70; // of a visitor's requests: below the limit of a user
-
-/** Sends a signal to a process of the cluster. */
-const signal = (name, which) => process.kill(parseInt(fs.readFileSync(`${process.env.PURSER_CLUSTER_FOLDER}/pid/${name}`, 'utf8'), 10), which);
 
 /**
  * Somebody who never tries twice: reads, changes and orders, each request on a connection of its own, and keeps each that failed. An order
