@@ -84,6 +84,6 @@ int database_migrate(struct database *database, const char *service, struct err 
     if (code == 0)
         return 0;
     if (!own.message[0])
-        err_set(&own, code, "%s", strerror(-code));
+        err_set(&own, code, "%s", code == -EAGAIN ? "it is away, or busy for too long" : strerror(-code));
     return err_set(err, code, "database of %s: %s", service, own.message);
 }
