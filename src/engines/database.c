@@ -108,27 +108,19 @@ void database_on_signal(struct database *database, void (*heard)(void *arg), voi
     database->ops->on_signal(database, heard, arg);
 }
 
-static int finish_gatherings(struct transaction *tx)
-{
-    int code = 0;
-    for (struct gathering *gathering = tx->gatherings; gathering && code >= 0; gathering = gathering->next)
-        code = gathering->finish(tx, gathering->memory);
-    return code;
-}
-
 int transaction_run_body(struct transaction *tx, transaction_body *body, void *arg)
 {
     jmp_buf here;
     jmp_buf *volatile former = memory_rescue;
     volatile int code = -ENOMEM;
     tx->after = NULL;
-    tx->gatherings = NULL;
+    tx->pending = NULL;
     tx->failed = 0;
     if (_setjmp(here) == 0) {
         memory_rescue = &here;
         int word = body(tx, arg);
         if (word >= 0)
-            word = finish_gatherings(tx);
+            sql_write_sets(tx);
         code = word < 0 ? word : tx->failed;
     }
     memory_rescue = former;
@@ -155,19 +147,6 @@ void transaction_after_commit(struct transaction *tx, void (*run)(void *arg), vo
     after->run = run;
     after->arg = arg;
     *last = after;
-}
-
-void *transaction_gather(struct transaction *tx, transaction_body *finish, size_t size)
-{
-    struct gathering **last = &tx->gatherings;
-    for (; *last; last = &(*last)->next)
-        if ((*last)->finish == finish)
-            return (*last)->memory;
-    struct gathering *gathering = arena_alloc(tx->arena, sizeof *gathering + size);
-    memset(gathering, 0, sizeof *gathering + size);
-    gathering->finish = finish;
-    *last = gathering;
-    return gathering->memory;
 }
 
 /* ---- statements ---- */
@@ -205,6 +184,7 @@ static int take_failure(struct transaction *tx)
 
 static int execute(struct transaction *tx, struct rows *ret_rows, const struct sql_statement *statement)
 {
+    sql_write_sets(tx);
     if (tx->failed)
         return take_failure(tx);
     int code = tx->database->ops->execute(tx, ret_rows, statement);
@@ -247,6 +227,7 @@ int sql_ask(struct transaction *tx, struct rows *ret_rows, const char *sql, cons
     struct sql_statement statement;
     va_list list;
     *ret_rows = (struct rows){0};
+    sql_write_sets(tx);
     if (tx->failed)
         return 0;
     va_start(list, types);
@@ -261,6 +242,7 @@ int sql_ask_locked(struct transaction *tx, struct rows *ret_rows, const char *sq
     struct sql_statement statement;
     va_list list;
     *ret_rows = (struct rows){0};
+    sql_write_sets(tx);
     if (tx->failed)
         return 0;
     va_start(list, types);
@@ -279,16 +261,22 @@ int sql_settle(struct transaction *tx)
     return tx->failed ? take_failure(tx) : code;
 }
 
-int sql_send(struct transaction *tx, const char *sql, const char *types, ...)
+void sql_send_list(struct transaction *tx, const char *sql, const char *types, va_list list)
 {
     struct sql_statement statement;
-    va_list list;
+    sql_write_sets(tx);
     if (tx->failed)
-        return 0;
-    va_start(list, types);
+        return;
     take_arguments(&statement, sql, types, list);
-    va_end(list);
     tx->database->ops->send(tx, &statement);
+}
+
+int sql_send(struct transaction *tx, const char *sql, const char *types, ...)
+{
+    va_list list;
+    va_start(list, types);
+    sql_send_list(tx, sql, types, list);
+    va_end(list);
     return 0;
 }
 

@@ -60,9 +60,6 @@ struct arena *transaction_arena(struct transaction *tx);
  * the same call asked for twice is made once. */
 void transaction_after_commit(struct transaction *tx, void (*run)(void *arg), void *arg);
 struct database *transaction_database(struct transaction *tx);
-/* Memory of this run of the body, `size` bytes that are zero when it is first asked for by this `finish`. `finish(tx, memory)` is called when the
- * body has succeeded, before the commit, and what it says counts as the body's word: for statements of which one can do the work of many. */
-void *transaction_gather(struct transaction *tx, transaction_body *finish, size_t size);
 
 /* Rows of a result, all in memory (arena of the transaction). */
 struct rows {
@@ -93,10 +90,30 @@ int sql_ask(struct transaction *tx, struct rows *ret_rows, const char *sql, cons
 int sql_ask_locked(struct transaction *tx, struct rows *ret_rows, const char *sql, const char *types, ...); /* see below */
 /* Waits for what was asked and sent. 0, or the first failure. */
 int sql_settle(struct transaction *tx);
+/* Locks the row for the rest of the transaction: adds " FOR UPDATE" on PostgreSQL, plain on SQLite (one writer). */
+int sql_query_locked(struct transaction *tx, struct rows *ret_rows, const char *sql, const char *types, ...);
+
+/* ---- many rows at once ---- */
+
+/* Rows for one statement, none at first. `types` are t, i and s, as above. */
+struct sql_list {
+    unsigned columns, count, room;
+    struct text *cells;
+};
+void sql_list_add(struct transaction *tx, struct sql_list *list, const char *types, ...);
+/* sql_ask on PostgreSQL, where ?1 … ?n are the list's columns, each to be taken as ::text[]. Of an empty list nothing is asked. */
+void sql_ask_list(struct transaction *tx, struct rows *ret_rows, const char *sql, const struct sql_list *list);
 /* For an argument `b` that PostgreSQL is told to take as ::text[]: every `stride`-th of the elements, `count` in all; at == NULL is NULL. In the
  * arena. */
 struct text postgres_text_array(struct arena *arena, const struct text *elements, unsigned count, unsigned stride);
-/* Locks the row for the rest of the transaction: adds " FOR UPDATE" on PostgreSQL, plain on SQLite (one writer). */
-int sql_query_locked(struct transaction *tx, struct rows *ret_rows, const char *sql, const char *types, ...);
+
+/* What is done to each of many rows, and nobody reads a result. */
+struct sql_set {
+    const char *each;     /* one row, as sql_send has it */
+    const char *together; /* on PostgreSQL: all rows, as sql_ask_list has it, in their order */
+};
+/* Adds a row, as if sent: on SQLite it is; on PostgreSQL all rows of the set are one statement, ahead of the next one that is not added, or at the
+ * body's end. So two sets that touch the same rows need a statement between them, and so do two changes of a row by one set. */
+void sql_add(struct transaction *tx, const struct sql_set *set, const char *types, ...);
 
 #endif

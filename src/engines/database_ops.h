@@ -4,6 +4,7 @@
 
 #include "engines/database.h"
 
+#include <stdarg.h>
 #include <stddef.h>
 
 /* One bound argument, already taken off the variable arguments. */
@@ -26,17 +27,13 @@ struct after_commit {
     struct after_commit *next;
 };
 
-struct gathering {
-    transaction_body *finish;
-    struct gathering *next;
-    max_align_t memory[];
-};
+struct sql_pending;
 
 struct transaction {
     struct database *database;
     struct arena *arena;
     struct after_commit *after; /* in the order they were asked for */
-    struct gathering *gatherings; /* of this run of the body, in the order they were asked for */
+    struct sql_pending *pending; /* sets with rows to write, in the order of their first ones */
     int failed;                 /* of a statement sent or asked, told by the next one */
     void *adapter;              /* the connection that it runs on */
 };
@@ -73,6 +70,11 @@ struct database {
 };
 
 extern const struct database_ops sqlite_database_ops, postgres_database_ops;
+
+/* Sends what was added to sets: ahead of every other statement, and at the body's end. */
+void sql_write_sets(struct transaction *tx);
+/* sql_send, with its arguments in a list. */
+void sql_send_list(struct transaction *tx, const char *sql, const char *types, va_list list);
 
 /* Runs the body from a clean start, on whatever thread; -ENOMEM when memory was short in it. */
 int transaction_run_body(struct transaction *tx, transaction_body *body, void *arg);

@@ -90,32 +90,64 @@ static int look(struct transaction *tx, struct idempotency *key)
 
 int idempotency_begin(struct transaction *tx, struct idempotency *key)
 {
-    int code = idempotency_ask(tx, key);
-    if (code || !key->key || !database_is_postgres(transaction_database(tx)))
+    int code = idempotency_ask(tx, &key, 1);
+    if (code)
         return code;
-    code = idempotency_check(tx, key);
+    code = idempotency_check(tx, &key, 1);
     return code == -EALREADY ? look(tx, key) : code;
 }
 
-int idempotency_ask(struct transaction *tx, struct idempotency *key)
+static void ask_together(struct transaction *tx, struct idempotency *const *keys, unsigned count)
 {
-    key->replayed = key->mismatch = false;
-    if (!key->key)
-        return 0;
-    if (!database_is_postgres(transaction_database(tx)))
-        return look(tx, key);
-    sql_ask(tx, &key->asked,
-            "INSERT INTO idempotency (scope, key, hash, created_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING RETURNING 1", "ttti",
-            key->scope, key->key, key->hash, clock_wall_ms());
-    return 0;
+    struct rows *asked = arena_alloc(transaction_arena(tx), sizeof *asked);
+    struct sql_list list = {0};
+    int64_t now = clock_wall_ms();
+    for (unsigned i = 0; i < count; i++) {
+        keys[i]->asked = asked;
+        if (keys[i]->key)
+            sql_list_add(tx, &list, "ttti", keys[i]->scope, keys[i]->key, keys[i]->hash, now);
+    }
+    sql_ask_list(tx, asked,
+                 "INSERT INTO idempotency (scope, key, hash, created_at) SELECT scope, key, hash, now::bigint "
+                 "FROM unnest(?1::text[], ?2::text[], ?3::text[], ?4::text[]) AS asked (scope, key, hash, now) "
+                 "ON CONFLICT DO NOTHING RETURNING id, scope, key",
+                 &list);
 }
 
-int idempotency_check(struct transaction *tx, struct idempotency *key)
+int idempotency_ask(struct transaction *tx, struct idempotency *const *keys, unsigned count)
 {
-    if (!key->key || !database_is_postgres(transaction_database(tx)))
+    int code = 0;
+    for (unsigned i = 0; i < count; i++)
+        keys[i]->replayed = keys[i]->mismatch = false;
+    if (database_is_postgres(transaction_database(tx)))
+        ask_together(tx, keys, count);
+    else
+        for (unsigned i = 0; i < count && code == 0; i++)
+            code = keys[i]->key ? look(tx, keys[i]) : 0;
+    return code;
+}
+
+static bool is_of(const struct rows *rows, unsigned row, const struct idempotency *key)
+{
+    return strcmp(rows_text(rows, row, 1), key->scope) == 0 && strcmp(rows_text(rows, row, 2), key->key) == 0;
+}
+
+/* The new ones have come back in their order. */
+int idempotency_check(struct transaction *tx, struct idempotency *const *keys, unsigned count)
+{
+    unsigned row = 0;
+    if (!database_is_postgres(transaction_database(tx)))
         return 0;
     int code = sql_settle(tx);
-    return code < 0 ? code : key->asked.count ? 0 : -EALREADY;
+    for (unsigned i = 0; i < count && code == 0; i++) {
+        const struct rows *asked = keys[i]->asked;
+        if (!keys[i]->key)
+            continue;
+        if (row == asked->count || !is_of(asked, row, keys[i]))
+            return -EALREADY;
+        keys[i]->row = rows_integer(asked, row++, 0);
+    }
+    return code;
 }
 
 int idempotency_look(struct transaction *tx, struct idempotency *key)
@@ -127,11 +159,18 @@ int idempotency_look(struct transaction *tx, struct idempotency *key)
 int idempotency_finish(struct transaction *tx, struct idempotency *key, int status, struct text body, const char *content_type,
                        const char *location)
 {
+    static const struct sql_set answers = {
+        .together = "UPDATE idempotency SET status = new.status::integer, body = new.body, content_type = new.content_type, "
+                    "location = new.location FROM unnest(?1::text[], ?2::text[], ?3::text[], ?4::text[], ?5::text[]) "
+                    "AS new (id, status, body, content_type, location) "
+                    "WHERE idempotency.id = new.id::bigint AND idempotency.id = ANY (?1::text[]::bigint[])",
+    };
     if (!key->key)
         return 0;
-    if (database_is_postgres(transaction_database(tx)))
-        return sql_send(tx, "UPDATE idempotency SET status = ?3, body = ?4, content_type = ?5, location = ?6 WHERE scope = ?1 AND key = ?2",
-                        "ttistt", key->scope, key->key, (int64_t)status, &body, content_type, location);
+    if (database_is_postgres(transaction_database(tx))) {
+        sql_add(tx, &answers, "iistt", key->row, (int64_t)status, &body, content_type, location);
+        return 0;
+    }
     return sql_send(tx,
                     "INSERT INTO idempotency (scope, key, hash, status, body, content_type, location, created_at) "
                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",

@@ -12,7 +12,8 @@ struct idempotency {
     const char *key;  /* NULL: the request has none, and all calls below do nothing */
     const char *scope; /* user id, or the address of one who has none, method and path */
     const char *hash;
-    struct rows asked; /* between ask and check: a row when the key is new */
+    const struct rows *asked; /* between ask and check: of all keys that were asked for together, those that are new */
+    int64_t row;              /* after check, on PostgreSQL: its id */
     /* After a replay: the stored answer. */
     bool replayed;
     bool mismatch; /* the key was used with another body */
@@ -28,11 +29,11 @@ bool idempotency_of(struct http_request *request, struct http_response *response
 int idempotency_is_answered(struct transaction *tx, const struct idempotency *key);
 /* First thing in the body: 0 to go on; 1: answered before (replayed or mismatch is set; the body returns 0 with no effect). */
 int idempotency_begin(struct transaction *tx, struct idempotency *key);
-/* Instead of begin, where the body goes on at once and finds out at its end, on PostgreSQL: the key's row is inserted with the body's first
- * round trip. On SQLite it looks at once. 0, or 1: answered before, as begin. */
-int idempotency_ask(struct transaction *tx, struct idempotency *key);
-/* After the effect: 0 when the key is this transaction's; -EALREADY: it was there, and all that was done has to be rolled back; or negative. */
-int idempotency_check(struct transaction *tx, struct idempotency *key);
+/* Instead of begin, where the body goes on at once and finds out at its end, on PostgreSQL: the rows of the keys are inserted with the body's first
+ * round trip. On SQLite it looks at once. 0, or 1: one was answered before, as begin. Many keys are sorted, by scope and key. */
+int idempotency_ask(struct transaction *tx, struct idempotency *const *keys, unsigned count);
+/* After the effect: 0 when the keys are this transaction's; -EALREADY: one was there, and all that was done has to be rolled back; or negative. */
+int idempotency_check(struct transaction *tx, struct idempotency *const *keys, unsigned count);
 /* After -EALREADY, in a reading transaction of its own: takes the stored answer. 0; -EAGAIN where it is gone since. */
 int idempotency_look(struct transaction *tx, struct idempotency *key);
 /* Last thing in the body: stores the answer that will be given (4xx other than 401 and 429 too). */

@@ -49,11 +49,9 @@ static bool is_stored(int status)
     return status < 500 && status != 401 && status != 429;
 }
 
-/* The key's row, asked for: 0 to go on; 1: answered before. */
-static int begin(struct transaction *tx, struct run *run)
+static void begin(struct run *run)
 {
     run->answer = (struct http_response){.arena = run->arena};
-    return idempotency_ask(tx, &run->key);
 }
 
 static int finish(struct transaction *tx, struct run *run)
@@ -67,12 +65,14 @@ static int finish(struct transaction *tx, struct run *run)
 static int keyed_body(struct transaction *tx, void *arg)
 {
     struct run *run = arg;
-    int code = begin(tx, run);
+    struct idempotency *key = &run->key;
+    begin(run);
+    int code = idempotency_ask(tx, &key, 1);
     if (code)
         return code < 0 ? code : 0;
     int effect = run->effect(tx, run->arg, &run->answer);
     /* What the effect of a repeat comes to means nothing. */
-    code = idempotency_check(tx, &run->key);
+    code = idempotency_check(tx, &key, 1);
     if (code < 0 || effect < 0)
         return code < 0 ? code : effect;
     return finish(tx, run);
@@ -142,29 +142,25 @@ static int compare_keys(const void *a, const void *b)
 }
 
 /* A repeat's answer is read by its own fiber, since what is read here goes with the commit. */
-static int begin_all(struct transaction *tx, struct run **list, unsigned count)
-{
-    int code = 0;
-    qsort(list, count, sizeof *list, compare_keys);
-    for (unsigned i = 0; i < count && code == 0; i++)
-        code = begin(tx, list[i]);
-    return code > 0 ? -EALREADY : code;
-}
-
 static int group_body(struct transaction *tx, void *const *items, unsigned count)
 {
     struct arena *arena = transaction_arena(tx);
     struct run **list = arena_alloc(arena, sizeof *list * count);
+    struct idempotency **keys = arena_alloc(arena, sizeof *keys * count);
     void **args = arena_alloc(arena, sizeof *args * count);
     memcpy(list, items, sizeof *list * count);
-    const struct keyed_group *group = list[0]->group;
-    int code = begin_all(tx, list, count);
-    for (unsigned i = 0; i < count; i++)
+    qsort(list, count, sizeof *list, compare_keys);
+    for (unsigned i = 0; i < count; i++) {
+        begin(list[i]);
+        keys[i] = &list[i]->key;
         args[i] = list[i]->arg;
-    if (code == 0)
-        group->prepare(tx, args, count);
-    for (unsigned i = 0; i < count && code == 0; i++)
-        code = idempotency_check(tx, &list[i]->key);
+    }
+    const struct keyed_group *group = list[0]->group;
+    int code = idempotency_ask(tx, keys, count);
+    if (code)
+        return code > 0 ? -EALREADY : code;
+    group->prepare(tx, args, count);
+    code = idempotency_check(tx, keys, count);
     for (unsigned i = 0; i < count && code == 0; i++) {
         code = group->effect(tx, list[i]->arg, &list[i]->answer);
         if (code == 0)

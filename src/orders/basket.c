@@ -1,7 +1,7 @@
 /*
- * From a request to an order. Stock is taken line by line, in the order of the skus, by updates that succeed only where there is enough; each
- * statement also reads name and price, so that what is sold and what is charged are of one moment. A refusal gives back
- * what was taken before it is committed with its answer.
+ * From a request to an order. Stock is taken in the order of the skus, by updates that succeed only where there is enough: first what all
+ * baskets of the transaction want of a product at once, then, if that is too much, line by line. Each update also reads name and price, so that
+ * what is sold and what is charged are of one moment. A refusal gives back what was taken before it is committed with its answer.
  */
 #include "orders/basket.h"
 
@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 
 /* ---- reading ---- */
 
@@ -143,33 +144,60 @@ static int refuse_lines(struct transaction *tx, const struct basket *basket, str
     return 0;
 }
 
-struct asking {
-    const struct line *line;
-    struct rows *rows;
-};
-
-static int compare_askings(const void *a, const void *b)
+static int compare_skus(const void *a, const void *b)
 {
-    return strcmp(((const struct asking *)a)->line->sku, ((const struct asking *)b)->line->sku);
+    return strcmp(((const struct stock *)a)->sku, ((const struct stock *)b)->sku);
+}
+
+/* What all lines want, by sku. */
+static struct stocks *stocks_of(struct arena *arena, struct line **lines, unsigned count)
+{
+    struct stocks *stocks = arena_alloc(arena, sizeof *stocks);
+    *stocks = (struct stocks){.list = arena_alloc(arena, sizeof *stocks->list * (count + 1))};
+    lines_sort(lines, count);
+    for (unsigned i = 0; i < count; i++)
+        if (i > 0 && strcmp(lines[i]->sku, lines[i - 1]->sku) == 0)
+            stocks->list[stocks->count - 1].quantity += lines[i]->quantity;
+        else
+            stocks->list[stocks->count++] = (struct stock){.sku = lines[i]->sku, .quantity = lines[i]->quantity};
+    return stocks;
 }
 
 void baskets_ask(struct transaction *tx, void *const *baskets, unsigned count)
 {
-    struct arena *arena = transaction_arena(tx);
-    unsigned lines = 0, at = 0;
+    unsigned line_count = 0, at = 0;
     for (unsigned i = 0; i < count; i++)
-        lines += ((const struct basket *)baskets[i])->count;
-    struct asking *askings = arena_alloc(arena, sizeof *askings * (lines + 1));
+        line_count += ((const struct basket *)baskets[i])->count;
+    struct line **lines = arena_alloc(transaction_arena(tx), sizeof *lines * (line_count + 1));
+    for (unsigned i = 0; i < count; i++) {
+        const struct basket *basket = baskets[i];
+        memcpy(lines + at, basket->sorted, sizeof *lines * basket->count);
+        at += basket->count;
+    }
+    struct stocks *stocks = stocks_of(transaction_arena(tx), lines, line_count);
     for (unsigned i = 0; i < count; i++) {
         struct basket *basket = baskets[i];
         basket->has_company = count > 1;
-        basket->asked = arena_alloc(arena, sizeof *basket->asked * basket->count);
-        for (unsigned k = 0; k < basket->count; k++)
-            askings[at++] = (struct asking){basket->sorted[k], &basket->asked[k]};
+        basket->stocks = stocks;
     }
-    qsort(askings, lines, sizeof *askings, compare_askings);
-    for (unsigned i = 0; i < lines; i++)
-        orders_store_stock_ask(tx, askings[i].line, askings[i].rows);
+    orders_store_stocks_ask(tx, stocks);
+}
+
+/* Where there is too little for all who want it, each is looked at by itself. 1: taken; 0: not. */
+static int take_line(struct transaction *tx, const struct stocks *stocks, struct line *line)
+{
+    struct stock own = {.sku = line->sku, .quantity = line->quantity};
+    const struct stock *stock = bsearch(&own, stocks->list, stocks->count, sizeof own, compare_skus);
+    if (!stock->is_taken && stock->quantity > line->quantity) {
+        int code = orders_store_stock_take(tx, &own);
+        if (code < 0)
+            return code;
+        stock = &own;
+    }
+    line->name = stock->name;
+    line->unit_price_minor = stock->unit_price_minor;
+    line->currency = stock->currency;
+    return stock->is_taken;
 }
 
 /* 1 when all is taken; 0 after a refusal, with nothing taken. */
@@ -178,11 +206,15 @@ static int take_stock(struct transaction *tx, const struct basket *basket, struc
     struct line **taken = arena_alloc(transaction_arena(tx), sizeof *taken * basket->count);
     unsigned count = 0;
     int code = sql_settle(tx);
+    if (code == 0)
+        orders_store_stocks_told(basket->stocks);
+    for (unsigned i = 0; i < basket->count && code >= 0; i++) {
+        code = take_line(tx, basket->stocks, basket->sorted[i]);
+        if (code > 0)
+            taken[count++] = basket->sorted[i];
+    }
     if (code < 0)
         return code;
-    for (unsigned i = 0; i < basket->count; i++)
-        if (orders_store_stock_taken(&basket->asked[i], basket->sorted[i]))
-            taken[count++] = basket->sorted[i];
     if (count == basket->count)
         return 1;
     code = give_back(tx, basket, taken, count);

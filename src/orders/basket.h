@@ -21,7 +21,7 @@ struct basket {
     bool is_priced;
     int64_t priced_total_minor;
     const int64_t *priced_unit_minor;
-    struct rows *asked;       /* for each sorted line: what it was sold for, or nothing */
+    struct stocks *stocks;    /* what it and its company want */
     bool has_company;         /* others are placed in the same transaction */
     bool is_stale;            /* prices were not those that the function saw */
     char order_id[UUID_SIZE]; /* when it is placed */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <strings.h>
 
 #define PRODUCT_COLUMNS "sku, name, description, unit_price, currency, stock, id"
 
@@ -77,20 +78,56 @@ int orders_store_products_exist(struct transaction *tx, bool *ret_exist)
     return code;
 }
 
-void orders_store_stock_ask(struct transaction *tx, const struct line *line, struct rows *ret_rows)
+static void ask_for_stock(struct transaction *tx, const char *sku, int64_t quantity, struct rows *ret_rows)
 {
-    sql_ask(tx, ret_rows, "UPDATE products SET stock = stock - ?2 WHERE sku = ?1 AND stock >= ?2 RETURNING name, unit_price, currency", "ti",
-            line->sku, line->quantity);
+    sql_ask(tx, ret_rows, "UPDATE products SET stock = stock - ?2 WHERE sku = ?1 AND stock >= ?2 RETURNING name, unit_price, currency",
+            "ti", sku, quantity);
 }
 
-bool orders_store_stock_taken(const struct rows *rows, struct line *line)
+/* Whatever its plan, PostgreSQL's statement locks the products in the order of their skus. */
+void orders_store_stocks_ask(struct transaction *tx, struct stocks *stocks)
 {
-    if (!rows->count)
-        return false;
-    line->name = rows_text(rows, 0, 0);
-    line->unit_price_minor = rows_integer(rows, 0, 1);
-    line->currency = rows_text(rows, 0, 2);
-    return true;
+    bool together = database_is_postgres(transaction_database(tx));
+    struct sql_list wanted = {0};
+    for (unsigned i = 0; i < stocks->count; i++)
+        if (together)
+            sql_list_add(tx, &wanted, "ti", stocks->list[i].sku, stocks->list[i].quantity);
+        else
+            ask_for_stock(tx, stocks->list[i].sku, stocks->list[i].quantity, &stocks->list[i].own);
+    sql_ask_list(tx, &stocks->together,
+                 "UPDATE products SET stock = stock - quantity::bigint FROM unnest(?1::text[], ?2::text[]) WITH ORDINALITY"
+                 " AS wanted (wanted_sku, quantity, place) WHERE sku = wanted_sku AND sku = ANY (?1::text[]) AND stock >= quantity::bigint"
+                 " RETURNING name, unit_price, currency, place",
+                 &wanted);
+}
+
+static void note_taken(struct stock *stock, const struct rows *rows, unsigned row)
+{
+    stock->is_taken = true;
+    stock->name = rows_text(rows, row, 0);
+    stock->unit_price_minor = rows_integer(rows, row, 1);
+    stock->currency = rows_text(rows, row, 2);
+}
+
+void orders_store_stocks_told(struct stocks *stocks)
+{
+    if (stocks->is_told)
+        return;
+    stocks->is_told = true;
+    for (unsigned i = 0; i < stocks->count; i++)
+        if (stocks->list[i].own.count)
+            note_taken(&stocks->list[i], &stocks->list[i].own, 0);
+    for (unsigned i = 0; i < stocks->together.count; i++)
+        note_taken(&stocks->list[rows_integer(&stocks->together, i, 3) - 1], &stocks->together, i);
+}
+
+int orders_store_stock_take(struct transaction *tx, struct stock *stock)
+{
+    ask_for_stock(tx, stock->sku, stock->quantity, &stock->own);
+    int code = sql_settle(tx);
+    if (code == 0 && stock->own.count)
+        note_taken(stock, &stock->own, 0);
+    return code;
 }
 
 int orders_store_stock_give(struct transaction *tx, const char *sku, int64_t quantity)
@@ -135,46 +172,88 @@ static struct order order_of(const struct rows *rows, unsigned row)
 
 int orders_store_order_insert(struct transaction *tx, const struct order *order)
 {
-    return sql_send(tx,
-                    "INSERT INTO orders (" ORDER_COLUMNS ") "
-                    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
-                    "ttttitttittttiiiii", order->id, order->user_id, order_status_name(order->status), order->currency, order->total_minor,
-                    order->items, order->shipping_address, order->history, order->sequence, order->payment.id, order->payment.method,
-                    order->payment.status, order->payment.failure_code, order->payment.refunded_minor, order->payment.created_at,
-                    order->payment.updated_at, order->created_at, order->updated_at);
-}
-
-static const char select_order[] = "SELECT " ORDER_COLUMNS " FROM orders WHERE id = ?1";
-
-int orders_store_order_of(const struct rows *rows, struct order *ret_order)
-{
-    if (!rows->count)
-        return -ENOENT;
-    *ret_order = order_of(rows, 0);
+    static const struct sql_set orders = {
+        "INSERT INTO orders (" ORDER_COLUMNS ") "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+        "INSERT INTO orders (" ORDER_COLUMNS ") "
+        "SELECT id::uuid, user_id::uuid, status, currency, total::bigint, items, shipping_address, history, sequence::bigint, "
+        "payment_id::uuid, "
+        "payment_method, payment_status, payment_failure, payment_refunded::bigint, payment_created_at::bigint, "
+        "payment_updated_at::bigint, "
+        "created_at::bigint, updated_at::bigint FROM unnest(?1::text[], ?2::text[], ?3::text[], ?4::text[], ?5::text[], ?6::text[], "
+        "?7::text[], "
+        "?8::text[], ?9::text[], ?10::text[], ?11::text[], ?12::text[], ?13::text[], ?14::text[], ?15::text[], ?16::text[], ?17::text[], "
+        "?18::text[]) AS added (" ORDER_COLUMNS ")",
+    };
+    sql_add(tx, &orders, "ttttitttittttiiiii", order->id, order->user_id, order_status_name(order->status), order->currency,
+            order->total_minor, order->items, order->shipping_address, order->history, order->sequence, order->payment.id,
+            order->payment.method, order->payment.status, order->payment.failure_code, order->payment.refunded_minor,
+            order->payment.created_at, order->payment.updated_at, order->created_at, order->updated_at);
     return 0;
 }
 
-void orders_store_order_ask(struct transaction *tx, const char *id, struct rows *ret_rows)
-{
-    sql_ask_locked(tx, ret_rows, select_order, "t", id);
-}
+static const char select_order[] = "SELECT " ORDER_COLUMNS " FROM orders WHERE id = ?1";
 
 int orders_store_order(struct transaction *tx, const char *id, bool lock, struct order *ret_order)
 {
     struct rows rows;
     int code = lock ? sql_query_locked(tx, &rows, select_order, "t", id) : sql_query(tx, &rows, select_order, "t", id);
-    return code < 0 ? code : orders_store_order_of(&rows, ret_order);
+    if (code < 0)
+        return code;
+    if (!rows.count)
+        return -ENOENT;
+    *ret_order = order_of(&rows, 0);
+    return 0;
+}
+
+static int lock_together(struct transaction *tx, const char *const *ids, unsigned count, struct rows *ret_rows)
+{
+    struct sql_list list = {0};
+    for (unsigned i = 0; i < count; i++)
+        sql_list_add(tx, &list, "t", ids[i]);
+    sql_ask_list(tx, ret_rows, "SELECT " ORDER_COLUMNS " FROM orders WHERE id = ANY (?1::text[]::uuid[]) ORDER BY id FOR UPDATE", &list);
+    return sql_settle(tx);
+}
+
+int orders_store_orders_lock(struct transaction *tx, const char *const *ids, unsigned count, struct order *ret_orders)
+{
+    struct rows rows;
+    unsigned row = 0;
+    int code = 0;
+    if (database_is_postgres(transaction_database(tx))) {
+        code = lock_together(tx, ids, count, &rows);
+        for (unsigned i = 0; i < count && code == 0; i++)
+            if (row < rows.count && strcasecmp(rows_text(&rows, row, 0), ids[i]) == 0)
+                ret_orders[i] = order_of(&rows, row++);
+            else
+                code = -ENOENT;
+        return code;
+    }
+    for (unsigned i = 0; i < count && code == 0; i++)
+        code = orders_store_order(tx, ids[i], true, &ret_orders[i]);
+    return code;
 }
 
 int orders_store_order_save(struct transaction *tx, const struct order *order)
 {
-    return sql_send(tx,
-                    "UPDATE orders SET status = ?2, history = ?3, sequence = ?4, payment_id = ?5, payment_method = ?6, payment_status = ?7, "
-                    "payment_failure = ?8, payment_refunded = ?9, payment_created_at = ?10, payment_updated_at = ?11, updated_at = ?12 "
-                    "WHERE id = ?1",
-                    "tttittttiiii", order->id, order_status_name(order->status), order->history, order->sequence, order->payment.id,
-                    order->payment.method, order->payment.status, order->payment.failure_code, order->payment.refunded_minor,
-                    order->payment.created_at, order->payment.updated_at, order->updated_at);
+    static const struct sql_set changes = {
+        "UPDATE orders SET status = ?2, history = ?3, sequence = ?4, payment_id = ?5, payment_method = ?6, payment_status = ?7, "
+        "payment_failure = ?8, payment_refunded = ?9, payment_created_at = ?10, payment_updated_at = ?11, updated_at = ?12 "
+        "WHERE id = ?1",
+        "UPDATE orders SET status = new.status, history = new.history, sequence = new.sequence::bigint, payment_id = new.payment_id::uuid, "
+        "payment_method = new.payment_method, payment_status = new.payment_status, payment_failure = new.payment_failure, "
+        "payment_refunded = new.payment_refunded::bigint, payment_created_at = new.payment_created_at::bigint, "
+        "payment_updated_at = new.payment_updated_at::bigint, updated_at = new.updated_at::bigint "
+        "FROM unnest(?1::text[], ?2::text[], ?3::text[], ?4::text[], ?5::text[], ?6::text[], ?7::text[], ?8::text[], ?9::text[], "
+        "?10::text[], "
+        "?11::text[], ?12::text[]) AS new (id, status, history, sequence, payment_id, payment_method, payment_status, payment_failure, "
+        "payment_refunded, payment_created_at, payment_updated_at, updated_at) "
+        "WHERE orders.id = new.id::uuid AND orders.id = ANY (?1::text[]::uuid[])",
+    };
+    sql_add(tx, &changes, "tttittttiiii", order->id, order_status_name(order->status), order->history, order->sequence, order->payment.id,
+            order->payment.method, order->payment.status, order->payment.failure_code, order->payment.refunded_minor,
+            order->payment.created_at, order->payment.updated_at, order->updated_at);
+    return 0;
 }
 
 #define ORDERS_WHERE(condition) "SELECT " ORDER_COLUMNS " FROM orders WHERE id < ?1 " condition " ORDER BY id DESC LIMIT ?2"

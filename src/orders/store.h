@@ -38,19 +38,35 @@ int orders_store_product_update(struct transaction *tx, const struct product *ch
 int orders_store_products(struct transaction *tx, const char *cursor, int limit, struct product **ret_list, unsigned *ret_count);
 int orders_store_products_exist(struct transaction *tx, bool *ret_exist);
 
-/* Asks to take `line->quantity` off the stock (see sql_ask); what came of it is told after the wait: true with name, price and currency
- * filled in, or false and nothing is taken. */
-void orders_store_stock_ask(struct transaction *tx, const struct line *line, struct rows *ret_rows);
-bool orders_store_stock_taken(const struct rows *rows, struct line *line);
+/* What is wanted of a product, and what came of it. */
+struct stock {
+    const char *sku;
+    int64_t quantity;
+    bool is_taken; /* with name, price and currency filled in; else nothing is taken */
+    const char *name, *currency;
+    int64_t unit_price_minor;
+    struct rows own; /* the store's */
+};
+/* By sku, each once. */
+struct stocks {
+    struct stock *list;
+    unsigned count;
+    struct rows together; /* the store's, and so is the next */
+    bool is_told;
+};
+/* Asks to take all of each, or nothing of it (see sql_ask); after sql_settle the list is told what came of it. */
+void orders_store_stocks_ask(struct transaction *tx, struct stocks *stocks);
+void orders_store_stocks_told(struct stocks *stocks);
+/* The same of one, at once. */
+int orders_store_stock_take(struct transaction *tx, struct stock *stock);
 int orders_store_stock_give(struct transaction *tx, const char *sku, int64_t quantity);
 
 int orders_store_order_insert(struct transaction *tx, const struct order *order);
 /* -ENOENT. With `lock` for the rest of the transaction. */
 int orders_store_order(struct transaction *tx, const char *id, bool lock, struct order *ret_order);
-/* The same in two steps, so that many wait once: asks for the locked row; sql_settle; reads it. */
-void orders_store_order_ask(struct transaction *tx, const char *id, struct rows *ret_rows);
-int orders_store_order_of(const struct rows *rows, struct order *ret_order);
-/* Writes status, history, sequence, payment and updated_at. */
+/* The same of several, each once and sorted by their ids, all locked in one wait. */
+int orders_store_orders_lock(struct transaction *tx, const char *const *ids, unsigned count, struct order *ret_orders);
+/* Writes status, history, sequence, payment and updated_at. Once for each time that it was read. */
 int orders_store_order_save(struct transaction *tx, const struct order *order);
 
 struct order_filter {

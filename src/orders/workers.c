@@ -51,11 +51,6 @@ static int settle_charge(struct transaction *tx, struct order *order, bool is_la
     return code == 0 && is_noted ? orders_store_order_save(tx, order) : code;
 }
 
-struct processed {
-    struct payment_processed message;
-    struct rows rows;
-};
-
 static int settle_payment(struct transaction *tx, struct order *order, const struct payment_processed *processed, const struct event *event)
 {
     bool is_latest = strcmp(order->payment.id, processed->payment_id) == 0;
@@ -75,22 +70,27 @@ static const char *order_of_event(const struct event *event)
 int on_payments_processed(struct transaction *tx, void *context, struct event_item *items, unsigned count)
 {
     struct arena *arena = transaction_arena(tx);
-    struct processed *list = arena_alloc(arena, sizeof *list * count);
+    struct payment_processed *list = arena_alloc(arena, sizeof *list * count);
+    const char **ids = arena_alloc(arena, sizeof *ids * count);
+    struct order *orders = arena_alloc(arena, sizeof *orders * count), *order = orders;
+    unsigned order_count = 0;
     for (unsigned i = 0; i < count; i++) {
         const struct event *event = items[i].event;
-        if (strcmp(event->type, EVENT_PAYMENT_PROCESSED) != 0 || payment_processed_decode(arena, event->data, &list[i].message) < 0)
+        if (strcmp(event->type, EVENT_PAYMENT_PROCESSED) != 0 || payment_processed_decode(arena, event->data, &list[i]) < 0)
             return -EBADMSG;
-        orders_store_order_ask(tx, list[i].message.order_id, &list[i].rows);
+        if (!order_count || strcmp(ids[order_count - 1], list[i].order_id) != 0)
+            ids[order_count++] = list[i].order_id;
     }
-    int code = sql_settle(tx);
+    int code = orders_store_orders_lock(tx, ids, order_count, orders);
     for (unsigned i = 0; i < count && code == 0; i++) {
-        struct order order;
-        const struct payment_processed *processed = &list[i].message;
-        bool again = i > 0 && strcmp(list[i - 1].message.order_id, processed->order_id) == 0;
-        code = again ? orders_store_order(tx, processed->order_id, true, &order) : orders_store_order_of(&list[i].rows, &order);
-        code = code == 0 ? settle_payment(tx, &order, processed, items[i].event) : code == -ENOENT ? -EBADMSG : code;
+        if (i > 0 && strcmp(list[i - 1].order_id, list[i].order_id) == 0)
+            code = orders_store_order(tx, list[i].order_id, true, order);
+        else if (i > 0)
+            order++;
+        if (code == 0)
+            code = settle_payment(tx, order, &list[i], items[i].event);
     }
-    return code;
+    return code == -ENOENT ? -EBADMSG : code;
 }
 
 static int cancel_unpaid(struct transaction *tx, const char *id, const struct cause *cause)

@@ -18,53 +18,43 @@
 
 #define ASK_AFTER_MS 500 /* the answer may be on its way still */
 
-/* An event, and what it is about. */
-struct told {
-    struct callback_event *event;
-    const char *key; /* NULL: nothing of ours */
-    bool is_refund;
-    struct rows stored, pending;
-};
-
-static struct told told_of(struct callback_event *event)
-{
-    const char *key = json_get_string(event->data, "key");
-    return (struct told){event, key && uuid_is_valid(key) ? key : NULL, strncmp(event->type, "refund.", strlen("refund.")) == 0};
-}
-
 static int compare_events(const void *a, const void *b)
 {
-    return strcmp(((const struct told *)a)->event->id, ((const struct told *)b)->event->id);
+    const struct callback_event *x = *(struct callback_event *const *)a, *y = *(struct callback_event *const *)b;
+    return strcmp(x->id, y->id);
+}
+
+static struct provider_event told_by(const struct callback_event *event)
+{
+    const char *key = json_get_string(event->data, "key");
+    return (struct provider_event){
+        .id = event->id,
+        .body = event->body,
+        .key = key && uuid_is_valid(key) ? key : NULL,
+        .is_refund = strncmp(event->type, "refund.", strlen("refund.")) == 0,
+    };
+}
+
+static int hasten(struct transaction *tx, const struct provider_event *event)
+{
+    int64_t due_at = clock_steady_ms() + ASK_AFTER_MS;
+    return event->is_refund ? payments_store_refund_hasten(tx, event->key, due_at) : payments_store_payment_hasten(tx, event->key, due_at);
 }
 
 /* The same events may be stored by another process at the same time, so all do that in one order. */
-static struct told *sorted(struct transaction *tx, void *const *events, unsigned count)
+int callbacks_store(struct transaction *tx, void *const *items, unsigned count)
 {
-    struct told *list = arena_alloc(transaction_arena(tx), sizeof *list * count);
+    struct arena *arena = transaction_arena(tx);
+    struct callback_event **sorted = arena_alloc(arena, sizeof *sorted * count);
+    struct provider_event *list = arena_alloc(arena, sizeof *list * count);
+    memcpy(sorted, items, sizeof *sorted * count);
+    qsort(sorted, count, sizeof *sorted, compare_events);
     for (unsigned i = 0; i < count; i++)
-        list[i] = told_of(events[i]);
-    qsort(list, count, sizeof *list, compare_events);
-    return list;
-}
-
-static int hasten(struct transaction *tx, const struct told *told)
-{
-    int64_t due_at = clock_steady_ms() + ASK_AFTER_MS;
-    return told->is_refund ? payments_store_refund_hasten(tx, told->key, due_at) : payments_store_payment_hasten(tx, told->key, due_at);
-}
-
-int callbacks_store(struct transaction *tx, void *const *events, unsigned count)
-{
-    struct told *list = sorted(tx, events, count);
-    for (unsigned i = 0; i < count; i++) {
-        payments_store_event_ask(tx, list[i].event->provider, list[i].event->id, list[i].event->body, &list[i].stored);
-        if (list[i].key)
-            payments_store_pending_ask(tx, list[i].key, list[i].is_refund, &list[i].pending);
-    }
-    int code = sql_settle(tx);
+        list[i] = told_by(sorted[i]);
+    int code = payments_store_events(tx, sorted[0]->provider, list, count);
     for (unsigned i = 0; i < count && code == 0; i++) {
-        list[i].event->is_news = list[i].stored.count && list[i].pending.count;
-        if (list[i].event->is_news)
+        sorted[i]->is_news = list[i].is_news;
+        if (list[i].is_news)
             code = hasten(tx, &list[i]);
     }
     return code;

@@ -77,9 +77,9 @@ static int announce(struct transaction *tx, const char *type, const struct payme
 
 int charges_record(struct transaction *tx, const struct payment_request *const *list, unsigned count)
 {
-    int64_t due_at = due_after_call();
-    for (unsigned i = 0; i < count; i++) {
-        const struct payment payment = {
+    struct payment *payments = arena_alloc(transaction_arena(tx), sizeof *payments * (count + 1));
+    for (unsigned i = 0; i < count; i++)
+        payments[i] = (struct payment){
             .id = list[i]->payment_id,
             .order_id = list[i]->order_id,
             .user_id = list[i]->user_id,
@@ -87,70 +87,64 @@ int charges_record(struct transaction *tx, const struct payment_request *const *
             .currency = list[i]->currency,
             .method = list[i]->payment_method,
         };
-        payments_store_payment_ask(tx, &payment, due_at);
-    }
-    int code = sql_settle(tx);
+    int code = payments_store_payments_insert(tx, payments, count, due_after_call());
     return code == -EEXIST ? -EBADMSG : code;
 }
 
 /* ---- the ends of charges ---- */
-
-struct settling {
-    const struct charge_end *end;
-    struct rows rows; /* the payment, if it had no end before */
-};
 
 static bool has_succeeded(const struct charge_end *end)
 {
     return end->answer.verdict == PROVIDER_SUCCEEDED;
 }
 
-static int compare_settlings(const void *a, const void *b)
+static int compare_ends(const void *a, const void *b)
 {
-    const struct settling *x = a, *y = b;
-    return strcmp(x->end->payment_id, y->end->payment_id);
+    const struct charge_end *x = *(struct charge_end *const *)a, *y = *(struct charge_end *const *)b;
+    return strcmp(x->payment_id, y->payment_id);
 }
 
-static void ask_to_settle(struct transaction *tx, struct settling *settling)
+static struct payment_end end_of(const struct charge_end *end)
 {
-    const struct charge_end *end = settling->end;
     bool succeeded = has_succeeded(end);
-    const struct payment_end wanted = {
+    return (struct payment_end){
+        .id = end->payment_id,
         .status = succeeded ? "succeeded" : "failed",
-        .failure_code = succeeded ? NULL : end->answer.verdict == PROVIDER_CANCELLED ? "timeout" : end->answer.failure_code,
+        .failure_code = succeeded                                   ? NULL
+                        : end->answer.verdict == PROVIDER_CANCELLED ? "timeout"
+                                                                    : end->answer.failure_code,
         .provider_ref = succeeded ? end->answer.reference : NULL,
     };
-    payments_store_payment_settle_ask(tx, end->payment_id, &wanted, &settling->rows);
 }
 
 /* What follows from an end: the ledger's entries, and what others hear. */
-static int conclude(struct transaction *tx, const struct settling *settling)
+static int conclude(struct transaction *tx, const struct charge_end *end, const struct payment *payment)
 {
-    struct payment payment;
-    const struct charge_end *end = settling->end;
     bool succeeded = has_succeeded(end);
-    if (!payments_store_payment_settled(&settling->rows, &payment))
-        return 0;
-    int code = succeeded ? payments_store_ledger_move(tx, payment.id, "provider", "captured", payment.currency, payment.amount_minor) : 0;
+    int code =
+        succeeded ? payments_store_ledger_move(tx, payment->id, "provider", "captured", payment->currency, payment->amount_minor) : 0;
     if (code == 0)
-        code = reply(tx, "charge", &payment, end->traceparent);
+        code = reply(tx, "charge", payment, end->traceparent);
     if (code == 0)
-        code = announce(tx, succeeded ? EVENT_PAYMENT_SUCCEEDED : EVENT_PAYMENT_FAILED, &payment, payment.amount_minor, false,
+        code = announce(tx, succeeded ? EVENT_PAYMENT_SUCCEEDED : EVENT_PAYMENT_FAILED, payment, payment->amount_minor, false,
                         end->traceparent);
     return code;
 }
 
-int charges_settle(struct transaction *tx, void *const *ends, unsigned count)
+int charges_settle(struct transaction *tx, void *const *items, unsigned count)
 {
-    struct settling *settlings = arena_alloc(transaction_arena(tx), sizeof *settlings * (count + 1));
+    struct arena *arena = transaction_arena(tx);
+    const struct charge_end **sorted = arena_alloc(arena, sizeof *sorted * (count + 1));
+    struct payment_end *ends = arena_alloc(arena, sizeof *ends * (count + 1));
+    struct payment *payments = arena_alloc(arena, sizeof *payments * (count + 1));
+    memcpy(sorted, items, sizeof *sorted * count);
+    qsort(sorted, count, sizeof *sorted, compare_ends);
     for (unsigned i = 0; i < count; i++)
-        settlings[i].end = ends[i];
-    qsort(settlings, count, sizeof *settlings, compare_settlings);
-    for (unsigned i = 0; i < count; i++)
-        ask_to_settle(tx, &settlings[i]);
-    int code = sql_settle(tx);
+        ends[i] = end_of(sorted[i]);
+    int code = payments_store_payments_settle(tx, ends, count, payments);
     for (unsigned i = 0; i < count && code == 0; i++)
-        code = conclude(tx, &settlings[i]);
+        if (payments[i].id)
+            code = conclude(tx, sorted[i], &payments[i]);
     return code;
 }
 

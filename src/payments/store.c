@@ -14,6 +14,7 @@
 #define PAYMENT_COLUMNS \
     "id, order_id, user_id, amount, currency, method, status, failure_code, provider_ref, refunded, settled, attempts, is_unknown, " \
     "sequence, created_at, updated_at"
+#define PAYMENT_COLUMN_COUNT 16
 
 static struct payment payment_of(const struct rows *rows, unsigned row)
 {
@@ -44,15 +45,34 @@ static void payments_of(struct transaction *tx, const struct rows *rows, struct 
         (*ret_list)[*ret_count] = payment_of(rows, *ret_count);
 }
 
-void payments_store_payment_ask(struct transaction *tx, const struct payment *payment, int64_t due_at)
+#define NEW_COLUMNS \
+    "id, order_id, user_id, amount, currency, method, status, refunded, settled, attempts, is_unknown, due_at, sequence, created_at, " \
+    "updated_at"
+
+int payments_store_payments_insert(struct transaction *tx, const struct payment *list, unsigned count, int64_t due_at)
 {
-    struct rows *unread = arena_alloc(transaction_arena(tx), sizeof *unread);
-    sql_ask(tx, unread,
-            "INSERT INTO payments (id, order_id, user_id, amount, currency, method, status, refunded, settled, attempts, is_unknown, "
-            "due_at, sequence, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', 0, 0, 1, 0, ?7, 0, ?8, ?8) "
-            "ON CONFLICT (id) DO NOTHING RETURNING 1",
-            "tttittii", payment->id, payment->order_id, payment->user_id, payment->amount_minor, payment->currency, payment->method, due_at,
-            clock_wall_ms());
+    bool together = database_is_postgres(transaction_database(tx));
+    struct sql_list added = {0};
+    struct rows unread;
+    int64_t now = clock_wall_ms();
+    for (unsigned i = 0; i < count; i++)
+        if (together)
+            sql_list_add(tx, &added, "tttittii", list[i].id, list[i].order_id, list[i].user_id, list[i].amount_minor, list[i].currency,
+                         list[i].method, due_at, now);
+        else
+            sql_send(tx,
+                     "INSERT INTO payments (" NEW_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', 0, 0, 1, 0, ?7, 0, ?8, ?8) "
+                     "ON CONFLICT (id) DO NOTHING",
+                     "tttittii", list[i].id, list[i].order_id, list[i].user_id, list[i].amount_minor, list[i].currency, list[i].method,
+                     due_at, now);
+    sql_ask_list(
+        tx, &unread,
+        "INSERT INTO payments (" NEW_COLUMNS ") "
+        "SELECT id::uuid, order_id::uuid, user_id::uuid, amount::bigint, currency, method, 'pending', 0, 0, 1, 0, due_at::bigint, 0, "
+        "now::bigint, now::bigint FROM unnest(?1::text[], ?2::text[], ?3::text[], ?4::text[], ?5::text[], ?6::text[], ?7::text[], "
+        "?8::text[]) AS added (id, order_id, user_id, amount, currency, method, due_at, now) ON CONFLICT (id) DO NOTHING RETURNING 1",
+        &added);
+    return sql_settle(tx);
 }
 
 int payments_store_payment(struct transaction *tx, const char *id, bool lock, struct payment *ret_payment)
@@ -68,19 +88,48 @@ int payments_store_payment(struct transaction *tx, const char *id, bool lock, st
     return 0;
 }
 
-void payments_store_payment_settle_ask(struct transaction *tx, const char *id, const struct payment_end *end, struct rows *ret_rows)
+static void ask_to_settle(struct transaction *tx, const struct payment_end *end, struct rows *ret_rows)
 {
     sql_ask(tx, ret_rows,
             "UPDATE payments SET status = ?2, failure_code = ?3, provider_ref = ?4, is_unknown = 0, due_at = NULL, "
             "sequence = sequence + 1, updated_at = ?5 WHERE id = ?1 AND status = 'pending' RETURNING " PAYMENT_COLUMNS,
-            "tttti", id, end->status, end->failure_code, end->provider_ref, clock_wall_ms());
+            "tttti", end->id, end->status, end->failure_code, end->provider_ref, clock_wall_ms());
 }
 
-bool payments_store_payment_settled(const struct rows *rows, struct payment *ret_payment)
+/* Whatever its plan, the statement locks the payments in the order of their ids. Rows are payments, and then the place of their ends. */
+static void ask_to_settle_together(struct transaction *tx, const struct payment_end *ends, unsigned count, struct rows *ret_rows)
 {
-    if (rows->count)
-        *ret_payment = payment_of(rows, 0);
-    return rows->count > 0;
+    struct sql_list list = {0};
+    int64_t now = clock_wall_ms();
+    for (unsigned i = 0; i < count; i++)
+        if (i == 0 || strcmp(ends[i].id, ends[i - 1].id) != 0)
+            sql_list_add(tx, &list, "tttiti", ends[i].id, ends[i].status, ends[i].failure_code, now, ends[i].provider_ref, (int64_t)i);
+    sql_ask_list(
+        tx, ret_rows,
+        "UPDATE payments SET status = new_status, failure_code = new_failure, provider_ref = new_ref, is_unknown = 0, due_at = NULL, "
+        "sequence = sequence + 1, updated_at = now::bigint FROM unnest(?1::text[], ?2::text[], ?3::text[], ?4::text[], ?5::text[], "
+        "?6::text[]) AS ended (new_id, new_status, new_failure, now, new_ref, place) "
+        "WHERE id = new_id::uuid AND id = ANY (?1::text[]::uuid[]) AND status = 'pending' RETURNING " PAYMENT_COLUMNS ", place",
+        &list);
+}
+
+int payments_store_payments_settle(struct transaction *tx, const struct payment_end *ends, unsigned count, struct payment *ret_payments)
+{
+    struct arena *arena = transaction_arena(tx);
+    bool is_together = database_is_postgres(transaction_database(tx));
+    struct rows *each = arena_alloc(arena, sizeof *each * (count + 1)), together = {0};
+    if (is_together)
+        ask_to_settle_together(tx, ends, count, &together);
+    for (unsigned i = 0; i < count && !is_together; i++)
+        ask_to_settle(tx, &ends[i], &each[i]);
+    int code = sql_settle(tx);
+    if (code < 0)
+        return code;
+    for (unsigned i = 0; i < count; i++)
+        ret_payments[i] = !is_together && each[i].count ? payment_of(&each[i], 0) : (struct payment){0};
+    for (unsigned i = 0; i < together.count; i++)
+        ret_payments[rows_integer(&together, i, PAYMENT_COLUMN_COUNT)] = payment_of(&together, i);
+    return 0;
 }
 
 int payments_store_payment_postpone(struct transaction *tx, const char *id, bool is_unknown, int64_t due_at)
@@ -225,14 +274,6 @@ int payments_store_refunds_claim(struct transaction *tx, int64_t now, int64_t ne
 }
 
 /* ---- when something is due ---- */
-
-void payments_store_pending_ask(struct transaction *tx, const char *id, bool is_refund, struct rows *ret_rows)
-{
-    if (is_refund)
-        sql_ask(tx, ret_rows, "SELECT 1 FROM refunds WHERE id = ?1 AND status = 'pending'", "t", id);
-    else
-        sql_ask(tx, ret_rows, "SELECT 1 FROM payments WHERE id = ?1 AND status = 'pending'", "t", id);
-}
 
 int payments_store_payment_hasten(struct transaction *tx, const char *id, int64_t due_at)
 {

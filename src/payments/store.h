@@ -20,17 +20,17 @@ struct refund {
     int64_t amount_minor, attempts;
 };
 
-/* Asks for a pending payment, to be looked at again at due_at; one that is there is left. sql_settle: -EEXIST when another payment of the
- * order is captured or may be. */
-void payments_store_payment_ask(struct transaction *tx, const struct payment *payment, int64_t due_at);
+/* Adds pending payments, to be looked at again at due_at; those that are there are left. -EEXIST when another payment of one's order is captured or
+ * may be. */
+int payments_store_payments_insert(struct transaction *tx, const struct payment *list, unsigned count, int64_t due_at);
 /* -ENOENT. With `lock` for the rest of the transaction. */
 int payments_store_payment(struct transaction *tx, const char *id, bool lock, struct payment *ret_payment);
 struct payment_end {
-    const char *status, *failure_code, *provider_ref;
+    const char *id, *status, *failure_code, *provider_ref;
 };
-/* Asks that a pending payment gets its end; sql_settle; then it is in the rows, and not if it had one before. */
-void payments_store_payment_settle_ask(struct transaction *tx, const char *id, const struct payment_end *end, struct rows *ret_rows);
-bool payments_store_payment_settled(const struct rows *rows, struct payment *ret_payment);
+/* Gives pending payments their ends, which are sorted by id, all in one wait. A payment that had an end before, and the second end of one that
+ * has two here, has no id in `ret_payments`. */
+int payments_store_payments_settle(struct transaction *tx, const struct payment_end *ends, unsigned count, struct payment *ret_payments);
 /* One more attempt at what is pending is due later. */
 int payments_store_payment_postpone(struct transaction *tx, const char *id, bool is_unknown, int64_t due_at);
 /* Those that are due by now get another due_at, for whoever claims them. Up to 64. */
@@ -46,8 +46,6 @@ int payments_store_payments(struct transaction *tx, const struct payment_filter 
 
 /* Adds a refund to a payment: 1; 0 when it was there before; -EEXIST when it is more than is left (the database's own check). */
 int payments_store_refund_insert(struct transaction *tx, const struct refund *refund, int64_t due_at);
-/* Asks for a row where that payment or refund has no end yet (see sql_ask). */
-void payments_store_pending_ask(struct transaction *tx, const char *id, bool is_refund, struct rows *ret_rows);
 /* -ENOENT. */
 int payments_store_refund(struct transaction *tx, const char *id, struct refund *ret_refund);
 /* A pending refund was made: 1 and its payment with the new status; 0 when it had an end before. */
@@ -72,8 +70,16 @@ int payments_store_ledger_balances(struct transaction *tx, struct rows *ret_rows
 /* Transactions whose rows do not sum to zero, and the difference between ledger and payments. */
 int payments_store_ledger_faults(struct transaction *tx, int64_t *ret_unbalanced, int64_t *ret_difference);
 
-/* Asks to keep a provider's event; sql_settle; then there is a row, and none if it was there before. */
-void payments_store_event_ask(struct transaction *tx, const char *provider, const char *id, struct text body, struct rows *ret_rows);
+/* What a provider tells of a payment or a refund. */
+struct provider_event {
+    const char *id;
+    struct text body;
+    const char *key; /* the payment's or refund's id; NULL: nothing of ours */
+    bool is_refund;
+    bool is_news; /* it was not there before, and what it is about has no end yet */
+};
+/* Keeps a provider's events, which are sorted by id, all in one wait, and finds out which are news. */
+int payments_store_events(struct transaction *tx, const char *provider, struct provider_event *list, unsigned count);
 /* What is pending is due by then, if it was not earlier. */
 int payments_store_payment_hasten(struct transaction *tx, const char *id, int64_t due_at);
 int payments_store_refund_hasten(struct transaction *tx, const char *id, int64_t due_at);
