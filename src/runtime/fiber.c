@@ -363,7 +363,9 @@ void fiber_wake(struct fiber *fiber)
 
 void fiber_wake_from_thread(struct fiber *fiber)
 {
-    if (!atomic_exchange(&fiber->wake_sent, true))
+    if (fiber->worker == this_worker)
+        fiber_wake(fiber);
+    else if (!atomic_exchange(&fiber->wake_sent, true))
         worker_send(fiber->worker, &fiber->wake);
 }
 

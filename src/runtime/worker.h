@@ -40,7 +40,7 @@ int worker_post(struct worker *worker, void (*run)(void *arg), void *arg);
 /* The same, on a new fiber named `name`. */
 int worker_start_fiber(struct worker *worker, const char *name, void (*run)(void *arg), void *arg);
 
-/* Wakes a fiber of another worker. The caller guarantees that the fiber still lives. Any thread. Never fails: it needs no
+/* Wakes a fiber of any worker, on its own without a system call. The caller guarantees that the fiber still lives. Any thread. Never fails: it needs no
  * memory (the fiber carries its own link). */
 void fiber_wake_from_thread(struct fiber *fiber);
 
