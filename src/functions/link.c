@@ -1,7 +1,8 @@
 /*
  * Messages to and from a process of the host. The socket is SOCK_SEQPACKET: packets are whole or not there. A link has a poll handle on
- * every loop that has used it, started only while a fiber waits there. A descriptor must outlive the handles that name it (libuv
- * takes a closed one's number out of its epoll set, whoever has it by then), so the last handle to close lets go of the process.
+ * every loop that has used it. A handle stays started when a fiber has been served, since mostly the next call comes to the same loop, and is
+ * stopped by the first event that no fiber waits for there. A descriptor must outlive the handles that name it (libuv takes a closed one's number
+ * out of its epoll set, whoever has it by then), so the last handle to close lets go of the process.
  */
 #include "functions/link.h"
 
@@ -20,6 +21,7 @@ struct link_handle {
     struct link *link;
     struct worker *worker;
     struct fiber *waiter;
+    int events; /* that it is started for; 0: stopped */
     struct timer timer;
     bool timed_out;
 };
@@ -27,6 +29,7 @@ struct link_handle {
 struct link {
     struct host_process process;
     atomic_uint users; /* the owner and the handles */
+    bool is_asked;     /* nothing has come since the last message was sent */
     struct link_handle *handles[WORKER_MAX];
 };
 
@@ -108,7 +111,10 @@ static struct link_handle *own_handle(struct link *link)
 static void on_event(uv_poll_t *poll, int status, int events)
 {
     struct link_handle *handle = poll->data;
-    uv_poll_stop(poll);
+    if (status < 0 || !handle->waiter) {
+        uv_poll_stop(poll);
+        handle->events = 0;
+    }
     if (handle->waiter)
         fiber_wake(handle->waiter);
     handle->waiter = NULL;
@@ -130,11 +136,12 @@ static FIBER_FN int wait_for(struct link *link, int events, int64_t until_mono_m
         return -EPIPE;
     handle->waiter = fiber_self();
     handle->timed_out = false;
-    uv_poll_start(&handle->poll, events, on_event);
+    if (handle->events != events)
+        uv_poll_start(&handle->poll, events, on_event);
+    handle->events = events;
     timer_start(&handle->timer, until_mono_ms, on_timer, handle);
     fiber_wait_uninterrupted();
     timer_stop(&handle->timer);
-    uv_poll_stop(&handle->poll);
     return handle->timed_out ? -ETIMEDOUT : 0;
 }
 
@@ -181,6 +188,7 @@ FIBER_FN int link_send(struct link *link, enum function_packet_type type, const 
     uint8_t *body = total <= PAYLOAD_MAX ? packet_room : arena_alloc(fiber_arena(), total);
     lay_out(fields, count, body);
     size_t at = 0;
+    link->is_asked = false;
     do {
         size_t part = total - at < PAYLOAD_MAX ? total - at : PAYLOAD_MAX;
         struct function_packet packet = {
@@ -194,20 +202,21 @@ FIBER_FN int link_send(struct link *link, enum function_packet_type type, const 
             return error;
         at += part;
     } while (at < total);
+    link->is_asked = true;
     return 0;
 }
 
 /* One packet into the thread's room. Its payload begins behind the header. */
 static FIBER_FN int receive_packet(struct link *link, int64_t until_mono_ms, struct function_packet *ret_packet)
 {
-    for (;;) {
+    int error = link->is_asked ? wait_for(link, UV_READABLE, until_mono_ms) : 0; /* nobody answers so soon that looking would pay */
+    link->is_asked = false;
+    while (!error) {
         ssize_t got = recv(link->process.fd, packet_room, sizeof(packet_room), MSG_DONTWAIT | MSG_TRUNC);
         if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
             return -EPIPE;
         if (got < 0) {
-            int error = errno == EINTR ? 0 : wait_for(link, UV_READABLE, until_mono_ms);
-            if (error)
-                return error;
+            error = errno == EINTR ? 0 : wait_for(link, UV_READABLE, until_mono_ms);
             continue;
         }
         if ((size_t)got < sizeof(*ret_packet) || (size_t)got > sizeof(packet_room))
@@ -215,6 +224,7 @@ static FIBER_FN int receive_packet(struct link *link, int64_t until_mono_ms, str
         memcpy(ret_packet, packet_room, sizeof(*ret_packet));
         return ret_packet->length == (size_t)got - sizeof(*ret_packet) ? 0 : -EPROTO;
     }
+    return error;
 }
 
 static int split_fields(const char *body, size_t size, unsigned count, struct link_message *ret_message)
