@@ -220,7 +220,7 @@ static enum taken take_at_once(struct pool_entry *entry, struct waiter *waiter, 
 FIBER_FN int pool_take(struct pool_entry *entry, struct pooled **ret_process, int *ret_retry_after_s)
 {
     struct pooled *evicted = NULL, *process = NULL;
-    struct waiter waiter = {.fiber = fiber_self(), .until_mono_ms = clock_mono_ms() + wait_max_ms()};
+    struct waiter waiter = {.fiber = fiber_self(), .worker = worker_self(), .until_mono_ms = clock_mono_ms() + wait_max_ms()};
     *ret_retry_after_s = 1;
     pthread_mutex_lock(&pool_lock);
     enum taken taken = take_at_once(entry, &waiter, &process, &evicted, ret_retry_after_s);
@@ -246,10 +246,10 @@ FIBER_FN int pool_take(struct pool_entry *entry, struct pooled **ret_process, in
     return error == -ETIMEDOUT ? -EBUSY : error;
 }
 
-/* To the first in the line, who is to be woken. */
+/* To somebody in the line, who is to be woken. */
 static struct fiber *hand_over(struct pool_entry *entry, struct pooled *process)
 {
-    struct waiter *waiter = pool_line_take(entry);
+    struct waiter *waiter = pool_line_take_near(entry);
     waiter->granted = process;
     return waiter->fiber;
 }

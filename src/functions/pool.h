@@ -17,6 +17,7 @@ struct pooled {
     struct version *version;
     bool cold; /* not loaded yet: the caller loads it */
     int64_t idle_since_mono_ms;
+    struct worker *worker; /* that used it last */
     bool trimmed;
     struct pooled *older, *newer; /* among the idle of all functions */
     struct pooled *next;          /* among the idle of this one */

@@ -13,6 +13,7 @@ void pool_idle_add(struct pooled *process)
 {
     struct pool_entry *entry = process->entry;
     process->idle_since_mono_ms = clock_mono_ms();
+    process->worker = worker_self();
     process->trimmed = false;
     process->next = entry->idle;
     entry->idle = process;
@@ -36,6 +37,10 @@ void pool_idle_remove(struct pooled *process)
 struct pooled *pool_idle_take(struct pool_entry *entry)
 {
     struct pooled *process = entry->idle;
+    while (process && process->worker != worker_self())
+        process = process->next;
+    if (!process)
+        process = entry->idle;
     if (process)
         pool_idle_remove(process);
     return process;

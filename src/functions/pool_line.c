@@ -1,7 +1,13 @@
-/* Those that wait: a line for each function, first come, first served; and the functions that have no process at all, who are served first. */
+/* Those that wait: a line for each function, first come, first served, but for short calls of one worker; and the functions that have no process at all, who are
+ * served first. */
 #include "functions/pool_parts.h"
 
 #include "base/clock.h"
+
+/* Calls that take longer are served in their order. */
+#define NEAR_RUN_US 1000
+#define NEAR_WAITERS 16
+#define PASSED_MAX 4
 
 static struct pool_entry *first_starved, *last_starved;
 
@@ -27,6 +33,20 @@ struct waiter *pool_line_take(struct pool_entry *entry)
     pool_line_remove(entry, waiter);
     waiter->awoken = true;
     return waiter;
+}
+
+struct waiter *pool_line_take_near(struct pool_entry *entry)
+{
+    struct waiter *first = entry->first, *near = first;
+    bool may_pass = entry->run_us < NEAR_RUN_US && first->passed < PASSED_MAX;
+    for (unsigned i = 0; may_pass && near && near->worker != worker_self(); i++)
+        near = i < NEAR_WAITERS ? near->next : NULL;
+    if (!near || near == first)
+        return pool_line_take(entry);
+    first->passed++;
+    pool_line_remove(entry, near);
+    near->awoken = true;
+    return near;
 }
 
 void pool_line_shed(struct pool_entry *entry)

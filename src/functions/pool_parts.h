@@ -4,10 +4,14 @@
 
 #include "functions/pool.h"
 
+#include "runtime/worker.h"
+
 #include <pthread.h>
 
 struct waiter {
     struct fiber *fiber;
+    struct worker *worker; /* the fiber's */
+    unsigned passed;       /* how often somebody behind it went first */
     struct pooled *granted;
     bool token; /* granted the right to start one */
     bool gone;  /* the function was deleted */
@@ -46,6 +50,9 @@ void pool_line_add(struct pool_entry *entry, struct waiter *waiter);
 void pool_line_remove(struct pool_entry *entry, struct waiter *waiter);
 /* The first, who is woken next; there must be one. */
 struct waiter *pool_line_take(struct pool_entry *entry);
+/* The same of those who wait on this worker: calls are short, and waking one that waits on another costs as much as a call. Whoever stands first is
+ * passed over a few times at most. */
+struct waiter *pool_line_take_near(struct pool_entry *entry);
 /* Refuses those at the end who, as long as calls take now, will not come to their turn in time: sooner rather than when their time is over. Once
  * a process has gone on to the first, that is, who would be counted as one that waits for a whole call otherwise. */
 void pool_line_shed(struct pool_entry *entry);
@@ -57,7 +64,7 @@ struct pool_entry *pool_line_take_starved(void);
 /* The idle (pool_idle.c). All with the lock held. */
 void pool_idle_add(struct pooled *process);
 void pool_idle_remove(struct pooled *process);
-struct pooled *pool_idle_take(struct pool_entry *entry); /* NULL: none */
+struct pooled *pool_idle_take(struct pool_entry *entry); /* one that this worker used last, if there is one; NULL: none */
 struct pooled *pool_idle_oldest(void);                   /* stays where it is; NULL: none */
 /* Those of other versions than the current as a list by `next`; their tokens are free. */
 struct pooled *pool_idle_take_stale(struct pool_entry *entry);

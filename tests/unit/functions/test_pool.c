@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "functions/pool.h"
+#include "functions/pool_parts.h"
 #include "runtime/on_fiber.h"
 
 #include <errno.h>
@@ -161,6 +161,26 @@ static void on_one_worker(void (*body)(void))
     on_fiber(1, body);
 }
 
+/* Of ten, every other one waits on this worker. Those who do not are passed over four times at most, and never if calls are long. */
+static void near_ones(void)
+{
+    static const unsigned expected[2][10] = {{1, 3, 5, 7, 0, 9, 2, 4, 6, 8}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}};
+    static char elsewhere;
+    for (unsigned is_long = 0; is_long < 2; is_long++) {
+        struct pool_entry line = {.run_us = is_long ? 1000 : 999};
+        struct waiter waiters[10];
+        for (unsigned i = 0; i < 10; i++) {
+            waiters[i] = (struct waiter){.worker = i % 2 ? worker_self() : (struct worker *)(void *)&elsewhere};
+            pool_line_add(&line, &waiters[i]);
+        }
+        for (unsigned i = 0; i < 10; i++)
+            assert_ptr_equal(pool_line_take_near(&line), &waiters[expected[is_long][i]]);
+        assert_null(line.first);
+        assert_null(line.last);
+        assert_int_equal(line.waiting, 0);
+    }
+}
+
 static void test_in_order(void **state)
 {
     on_one_worker(in_order);
@@ -181,6 +201,11 @@ static void test_one_more(void **state)
     on_one_worker(one_more);
 }
 
+static void test_near_ones(void **state)
+{
+    on_one_worker(near_ones);
+}
+
 static void test_deleted(void **state)
 {
     on_one_worker(deleted);
@@ -190,7 +215,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_in_order), cmocka_unit_test(test_somebody_leaves), cmocka_unit_test(test_too_long),
-        cmocka_unit_test(test_one_more), cmocka_unit_test(test_deleted),
+        cmocka_unit_test(test_one_more), cmocka_unit_test(test_near_ones),       cmocka_unit_test(test_deleted),
     };
     return cmocka_run_group_tests_name("functions/pool", tests, NULL, NULL);
 }
