@@ -13,6 +13,7 @@
 static int socket_to_service;
 static size_t log_bytes_left;
 static size_t log_bytes_max;
+static bool keeps_context; /* from one call to the next */
 
 static struct wire_field text_field(const char *text)
 {
@@ -73,6 +74,7 @@ static void handle_load(const struct wire_message *message)
         _exit(0);
     memcpy(&load, message->field[0].data, sizeof(load));
     log_bytes_left = log_bytes_max = load.log_bytes_max;
+    keeps_context = load.flags & FUNCTION_LOAD_REUSE;
     struct call_outcome outcome;
     call_load(&load, message->field[1].data, message->field[2].data, message->field[3].data, &outcome);
     send_outcome(&outcome);
@@ -87,6 +89,8 @@ static void handle_call(const struct wire_message *message)
     struct call_outcome outcome;
     call_run(message->field[0].data, message->field[1].data, &outcome);
     send_outcome(&outcome);
+    if (keeps_context)
+        return;
     sched_yield(); /* to who waits for the answer */
     call_prepare();
 }

@@ -1,5 +1,7 @@
-/* Those that wait: a line for each function, first come, first served, but for short calls of one worker; and the functions that have no process at all, who are
- * served first. */
+/*
+ * Those that wait: a line for each function, first come, first served, but that short calls stay on their worker where they can; and the functions
+ * that have no process at all, who are served first.
+ */
 #include "functions/pool_parts.h"
 
 #include "base/clock.h"
