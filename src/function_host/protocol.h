@@ -20,6 +20,8 @@
 #define FUNCTION_PACKET_BYTES_MAX (32u * 1024)
 #define FUNCTION_MESSAGE_BYTES_MAX (4u * 1024 * 1024)
 #define FUNCTION_FIELDS_MAX 4
+/* Of a function's name, with its NUL. */
+#define FUNCTION_NAME_BYTES 64
 
 enum function_command_type {
     FUNCTION_COMMAND_SPAWN = 1, /* fork a worker into a slot; carries its socket */
@@ -30,7 +32,7 @@ struct function_command {
     uint32_t type;
     uint32_t slot;
     uint32_t memory_kb; /* private memory beyond which the worker is killed */
-    uint32_t demoted;   /* 1: starts at the lowest priority, until a call has been short */
+    char function[FUNCTION_NAME_BYTES]; /* whose worker it is: all of a function's have one budget of processor time */
 };
 
 /* Which walls stand around a worker; the service shows them in its readiness. */
@@ -63,11 +65,11 @@ enum function_exit {
     FUNCTION_EXIT_NO_SPAWN,  /* it could not be forked or sealed */
 };
 
-/* A call that has used much processor time runs on at the lowest priority, and so do the next ones of its process until one is short. */
+/* Whether a worker runs at the lowest priority, as all workers of a function do that has used up its budget. */
 enum function_demotion {
     FUNCTION_DEMOTION_NONE = 0,
     FUNCTION_DEMOTION_FOR_NOW,
-    FUNCTION_DEMOTION_FOREVER, /* it cannot be raised here: the service should let go of it after the call */
+    FUNCTION_DEMOTION_FOREVER, /* it cannot be raised here: the service should let go of it after its call */
 };
 
 /* A worker's line in the shared table. The service reuses a slot only after it has seen its socket closed. */

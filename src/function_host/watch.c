@@ -1,8 +1,8 @@
 /* Looking at workers from outside. The engine's own limits do not hold (a native call does not look at its watchdog), so
  * each worker that is at a call is looked at every few milliseconds, and killed when it is over a limit. Private memory
- * is what its resident set has beyond files: shared libraries are nobody's fault. A call that has used much processor
- * time sinks to the idle class, so that it does not get in the way of the short ones; where the host has the right to, it is raised for
- * moments if it gets next to nothing, and again when a call of the same process has turned out to be short. */
+ * is what its resident set has beyond files: shared libraries are nobody's fault. What calls use beyond
+ * their first moment is taken from their function's budget; when that is used up, its workers sink to the idle class, so that they do not get in
+ * the way of others, until it is full again. */
 #include "function_host/watch.h"
 #include "function_host/timers.h"
 
@@ -16,11 +16,12 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Longer where a process cannot be raised again: there it ends with its call, and the next one waits for another. */
-#define DEMOTE_AFTER_NS 5000000u
-#define DEMOTE_FOR_GOOD_AFTER_NS 20000000u
-/* A hundredth of one processor, for a call that has been demoted: a busy machine slows it down, and never stops it. */
-#define LEAST_SHARE 100
+/* What a call may use before its function's budget pays, and what a worker may to come up and be loaded. */
+#define CALL_FREE_NS 1000000u
+#define LOAD_FREE_NS 5000000u
+/* More where a process cannot be raised again: there it ends with its call, and the next one waits for another. */
+#define BUDGET_NS 10000000
+#define BUDGET_FOR_GOOD_NS 20000000
 /* A process that was killed gives its memory back at its own priority, which may take for ever on a busy machine. */
 #define END_WITHIN_NS 200000000u
 
@@ -32,6 +33,7 @@ void watch_init(void)
     struct __user_cap_data_struct data[2] = { { 0 }, { 0 } };
     /* In a user namespace of our own the capability does not count for this. */
     may_raise = geteuid() == 0 && syscall(SYS_capget, &header, data) == 0 && data[0].effective & (1u << CAP_SYS_NICE);
+    budget_set_size(may_raise ? BUDGET_NS : BUDGET_FOR_GOOD_NS);
 }
 
 static bool set_policy(pid_t pid, int policy)
@@ -40,30 +42,31 @@ static bool set_policy(pid_t pid, int policy)
     return sched_setscheduler(pid, policy, &none) == 0;
 }
 
-void watch_demote(struct watch_worker *worker, struct function_slot *slot)
+void watch_sink_self(void)
 {
-    set_policy(worker->pid, SCHED_IDLE);
-    worker->lifted = false;
-    worker->demoted_at_ns = 0; /* noted at the next look */
-    atomic_store(&slot->demoted, may_raise ? FUNCTION_DEMOTION_FOR_NOW : FUNCTION_DEMOTION_FOREVER);
+    set_policy(0, SCHED_IDLE);
 }
 
-void watch_begin(struct watch_worker *worker, const struct function_slot *slot, int proc_fd)
+static void move(struct watch_worker *worker, struct function_slot *slot, bool down)
 {
+    if (!set_policy(worker->pid, down ? SCHED_IDLE : SCHED_OTHER))
+        return;
+    worker->sunk = down;
+    atomic_store(&slot->demoted, !down ? FUNCTION_DEMOTION_NONE : may_raise ? FUNCTION_DEMOTION_FOR_NOW : FUNCTION_DEMOTION_FOREVER);
+}
+
+void watch_begin(struct watch_worker *worker, struct function_slot *slot, int proc_fd)
+{
+    if (worker->budget->used_up)
+        move(worker, slot, true);
     worker->call_number = atomic_load(&slot->call_number);
     worker->at_call = atomic_load(&slot->deadline_ns) != 0; /* its loading may have been begun by now */
+    worker->free_ns = LOAD_FREE_NS;
     char path[32];
     snprintf(path, sizeof(path), "%d/statm", (int)worker->pid);
     worker->statm_fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
     if (clock_getcpuclockid(worker->pid, &worker->cpu_clock))
         worker->cpu_clock = CLOCK_REALTIME; /* never compares as processor time: see cpu_ns */
-}
-
-void watch_end(struct watch_worker *worker)
-{
-    if (worker->statm_fd >= 0)
-        close(worker->statm_fd);
-    worker->statm_fd = -1;
 }
 
 static uint64_t cpu_ns(const struct watch_worker *worker)
@@ -99,41 +102,41 @@ static void kill_worker(struct watch_worker *worker, enum function_exit reason)
     kill(worker->pid, SIGKILL);
 }
 
-/* The idle class alone may get nothing at all for as long as others are busy. */
-static void hold_least_share(struct watch_worker *worker, uint64_t used_ns)
+/* Charges what was used since the last look, after `begun` more calls have. */
+static void charge(struct watch_worker *worker, uint64_t now_cpu_ns, uint32_t begun)
 {
-    uint64_t now_ns = timers_now_ns();
-    if (!worker->demoted_at_ns) {
-        worker->demoted_at_ns = now_ns;
-        worker->demoted_cpu_ns = used_ns;
-    }
-    bool lift = (used_ns - worker->demoted_cpu_ns) * LEAST_SHARE < now_ns - worker->demoted_at_ns;
-    if (lift != worker->lifted && may_raise && set_policy(worker->pid, lift ? SCHED_OTHER : SCHED_IDLE))
-        worker->lifted = lift;
+    uint64_t used_ns = now_cpu_ns > worker->seen_cpu_ns ? now_cpu_ns - worker->seen_cpu_ns : 0;
+    uint64_t free_ns = worker->free_ns + (uint64_t)begun * CALL_FREE_NS;
+    uint64_t keep_ns = worker->loaded ? CALL_FREE_NS : LOAD_FREE_NS, left_ns = free_ns > used_ns ? free_ns - used_ns : 0;
+    worker->seen_cpu_ns += used_ns;
+    worker->free_ns = left_ns < keep_ns ? left_ns : keep_ns; /* what a call leaves is not for the next ones */
+    budget_charge(worker->budget, used_ns > free_ns ? used_ns - free_ns : 0, timers_now_ns());
 }
 
-/* Raised if it was short, and stays where it is otherwise: most calls of a function are alike. Being loaded is no call. */
-static void note_end(struct watch_worker *worker, struct function_slot *slot)
+static uint64_t time_ns(struct timeval time)
 {
-    uint64_t used_ns = cpu_ns(worker) - worker->cpu_start_ns;
-    bool rises = worker->loaded && used_ns < DEMOTE_AFTER_NS;
-    if (atomic_load(&slot->demoted) == FUNCTION_DEMOTION_FOR_NOW && set_policy(worker->pid, rises ? SCHED_OTHER : SCHED_IDLE)) {
-        atomic_store(&slot->demoted, rises ? FUNCTION_DEMOTION_NONE : FUNCTION_DEMOTION_FOR_NOW);
-        worker->lifted = false;
-    }
-    worker->loaded = true;
-    worker->cpu_start_ns += used_ns;
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_usec * 1000u;
 }
 
-static void note_start(struct watch_worker *worker)
+void watch_end(struct watch_worker *worker, const struct rusage *usage)
 {
-    worker->cpu_start_ns = cpu_ns(worker);
-    worker->demoted_at_ns = 0;
+    charge(worker, time_ns(usage->ru_utime) + time_ns(usage->ru_stime), 0);
+    budget_give(worker->budget);
+    if (worker->statm_fd >= 0)
+        close(worker->statm_fd);
+    worker->statm_fd = -1;
+}
+
+void watch_place(struct watch_worker *worker, struct function_slot *slot)
+{
+    bool down = budget_charge(worker->budget, 0, timers_now_ns());
+    if (!worker->killed_for && down != worker->sunk && (may_raise || (down && worker->at_call)))
+        move(worker, slot, down);
 }
 
 static void look_at_call(struct watch_worker *worker, struct function_slot *slot, uint64_t deadline_ns)
 {
-    uint64_t used_ns = cpu_ns(worker) - worker->cpu_start_ns;
+    uint64_t used_ns = worker->seen_cpu_ns - worker->call_cpu_ns;
     uint64_t cpu_limit_ns = atomic_load(&slot->cpu_limit_ns);
     uint32_t memory_kb = private_kb(worker);
     atomic_store(&slot->resident_kb, memory_kb);
@@ -143,10 +146,6 @@ static void look_at_call(struct watch_worker *worker, struct function_slot *slot
         kill_worker(worker, FUNCTION_EXIT_TIMEOUT);
     else if (cpu_limit_ns && used_ns > cpu_limit_ns)
         kill_worker(worker, FUNCTION_EXIT_CPU);
-    else if (atomic_load(&slot->demoted))
-        hold_least_share(worker, used_ns);
-    else if (used_ns > (may_raise ? DEMOTE_AFTER_NS : DEMOTE_FOR_GOOD_AFTER_NS))
-        watch_demote(worker, slot);
 }
 
 bool watch_look(struct watch_worker *worker, struct function_slot *slot)
@@ -160,10 +159,12 @@ bool watch_look(struct watch_worker *worker, struct function_slot *slot)
     }
     bool at_call = deadline_ns != 0;
     uint32_t begun = number - worker->call_number; /* since the last look, and some may have ended, too */
-    if (begun + worker->at_call > at_call)
-        note_end(worker, slot);
+    if (!at_call && !begun && !worker->at_call)
+        return false;
+    charge(worker, cpu_ns(worker), begun);
     if (at_call && (begun || !worker->at_call))
-        note_start(worker);
+        worker->call_cpu_ns = worker->seen_cpu_ns;
+    worker->loaded |= begun + worker->at_call > at_call; /* one has ended */
     worker->at_call = at_call;
     worker->call_number = number;
     if (!at_call)

@@ -1,10 +1,12 @@
-/* The watch over running calls: deadline, processor time, memory. It alone kills workers. */
+/* The watch over running calls: deadline, processor time, memory. It alone kills workers, and moves them between priorities. */
 #ifndef PURSER_FUNCTION_HOST_WATCH_H
 #define PURSER_FUNCTION_HOST_WATCH_H
 
+#include "function_host/budget.h"
 #include "function_host/protocol.h"
 
 #include <stdbool.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #define WATCH_WORKERS_MAX 1024
@@ -16,11 +18,13 @@ struct watch_worker {
     int statm_fd;
     clockid_t cpu_clock;
     uint32_t memory_kb;
-    bool at_call, loaded;                   /* its first call is that which loads it */
-    uint32_t call_number;                   /* of the last call that was seen */
-    uint64_t cpu_start_ns;                  /* of that call, or of the pause since */
-    uint64_t demoted_at_ns, demoted_cpu_ns; /* since when it has the lowest priority, and what it had used then; 0: not looked at since */
-    bool lifted;                            /* to the usual priority for a moment, for it had been given too little */
+    struct budget *budget; /* its function's */
+    bool at_call, loaded;  /* its first call is that which loads it */
+    bool sunk;             /* to the lowest priority */
+    uint32_t call_number;  /* of the last call that was seen */
+    uint64_t call_cpu_ns;  /* what it had used when that call was first seen */
+    uint64_t seen_cpu_ns;  /* what it has been charged for */
+    uint64_t free_ns;      /* what it may use yet before it is charged again */
     bool moving; /* into its memory group: its process id must not become free */
     enum function_exit killed_for; /* FUNCTION_EXIT_NONE: not killed by the watch */
     uint64_t killed_at_ns;
@@ -29,17 +33,19 @@ struct watch_worker {
 /* Finds out whether priorities may be raised again. Once, before watch_begin. */
 void watch_init(void);
 
-/* To the lowest priority, which everything else of the session goes before, until a call has been short; where the host may, a small share is
- * kept for it. */
-void watch_demote(struct watch_worker *worker, struct function_slot *slot);
+/* In a worker that was just forked, before anything else, for the host may come to it later only: to the lowest priority. */
+void watch_sink_self(void);
 
-/* Notes how to look at a worker that was just forked. */
-void watch_begin(struct watch_worker *worker, const struct function_slot *slot, int proc_fd);
+/* Notes how to look at a worker that was just forked; it holds its function's budget by then. */
+void watch_begin(struct watch_worker *worker, struct function_slot *slot, int proc_fd);
 
-/* Looks at one worker; kills it if it is beyond a limit. True while it is at a call, or is ending. */
+/* Looks at one worker: charges its function's budget, kills it if it is beyond a limit. True while it is at a call, or is ending. */
 bool watch_look(struct watch_worker *worker, struct function_slot *slot);
 
-/* Closes what watch_begin opened. */
-void watch_end(struct watch_worker *worker);
+/* To the priority that its function's budget allows. When all have been looked at. */
+void watch_place(struct watch_worker *worker, struct function_slot *slot);
+
+/* Closes what watch_begin opened, and charges what it used, its own end included. */
+void watch_end(struct watch_worker *worker, const struct rusage *usage);
 
 #endif

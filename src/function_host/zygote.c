@@ -11,21 +11,21 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define LOOK_EVERY_MS 5
-/* How long it goes on looking after the last call, so that a steady trickle of calls needs no waking. */
-#define AWAKE_AFTER_CALL_NS 200000000u
+/* How long it goes on looking after the last call, so that a steady trickle of calls needs no waking, and whoever stood back has come forward. */
+#define AWAKE_AFTER_CALL_NS 500000000u
 
 struct zygote {
     int command_fd;
@@ -41,11 +41,10 @@ struct zygote {
 static struct zygote zygote;
 
 /* The child's side of a fork: forgets the host, seals itself, works. */
-static _Noreturn void become_worker(int socket_fd, uint32_t slot, bool demoted)
+static _Noreturn void become_worker(int socket_fd, uint32_t slot, bool sunk)
 {
-    struct sched_param none = {0};
-    if (demoted) /* before anything else: the host may come to it later only */
-        sched_setscheduler(0, SCHED_IDLE, &none);
+    if (sunk)
+        watch_sink_self();
     sigset_t all;
     sigemptyset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
@@ -65,27 +64,27 @@ static void end_slot(uint32_t index, enum function_exit reason, uint32_t detail)
 
 static void spawn(const struct function_command *command, int socket_fd)
 {
-    if (command->slot >= zygote.slots->count || command->slot >= WATCH_WORKERS_MAX ||
-        zygote.worker[command->slot].pid) {
+    if (command->slot >= zygote.slots->count || command->slot >= WATCH_WORKERS_MAX || zygote.worker[command->slot].pid ||
+        !memchr(command->function, 0, sizeof(command->function))) {
         close(socket_fd);
         return;
     }
+    struct budget *budget = budget_take(command->function, timers_now_ns());
     pid_t pid = walls_fork(&zygote.walls);
     if (pid == 0)
-        become_worker(socket_fd, command->slot, command->demoted);
+        become_worker(socket_fd, command->slot, budget->used_up);
     if (pid < 0) {
         end_slot(command->slot, FUNCTION_EXIT_NO_SPAWN, (uint32_t)errno);
+        budget_give(budget);
         close(socket_fd);
         return;
     }
     struct watch_worker *worker = &zygote.worker[command->slot];
-    *worker = (struct watch_worker){ .pid = pid, .socket_fd = socket_fd, .memory_kb = command->memory_kb };
+    *worker = (struct watch_worker){.pid = pid, .socket_fd = socket_fd, .memory_kb = command->memory_kb, .budget = budget};
     struct function_slot *slot = &zygote.slots->slot[command->slot];
     watch_begin(worker, slot, walls_proc());
     atomic_store(&slot->grouped, 0);
     worker->moving = groups_move(command->slot, pid, command->memory_kb);
-    if (command->demoted)
-        watch_demote(worker, slot);
     if (command->slot >= zygote.used)
         zygote.used = command->slot + 1;
 }
@@ -104,13 +103,13 @@ static enum function_exit exit_reason(uint32_t index, int status, uint32_t *ret_
     return WEXITSTATUS(status) ? FUNCTION_EXIT_NO_SPAWN : FUNCTION_EXIT_QUIT;
 }
 
-static void bury(uint32_t index, int status)
+static void bury(uint32_t index, int status, const struct rusage *usage)
 {
     struct watch_worker *worker = &zygote.worker[index];
     uint32_t detail;
     enum function_exit reason = exit_reason(index, status, &detail);
     worker->pid = 0;
-    watch_end(worker);
+    watch_end(worker, usage);
     end_slot(index, reason, detail);
     close(worker->socket_fd); /* last: the service reads the reason when it sees this */
 }
@@ -118,10 +117,11 @@ static void bury(uint32_t index, int status)
 static void reap(void)
 {
     int status;
+    struct rusage usage;
     for (uint32_t i = 0; i < zygote.used; i++) {
         struct watch_worker *worker = &zygote.worker[i];
-        if (worker->pid && !worker->moving && waitpid(worker->pid, &status, WNOHANG) == worker->pid)
-            bury(i, status);
+        if (worker->pid && !worker->moving && wait4(worker->pid, &status, WNOHANG, &usage) == worker->pid)
+            bury(i, status, &usage);
     }
     while (zygote.used && !zygote.worker[zygote.used - 1].pid)
         zygote.used--;
@@ -187,6 +187,9 @@ static bool look_at_all(void)
     for (uint32_t i = 0; i < zygote.used; i++)
         if (zygote.worker[i].pid)
             busy |= watch_look(&zygote.worker[i], &zygote.slots->slot[i]);
+    for (uint32_t i = 0; i < zygote.used; i++)
+        if (zygote.worker[i].pid)
+            watch_place(&zygote.worker[i], &zygote.slots->slot[i]);
     if (busy)
         zygote.last_call_ns = timers_now_ns();
     return busy;

@@ -17,6 +17,7 @@
 
 #define RESULT_BYTES_MAX (1024u * 1024)
 #define LOG_BYTES_MAX (64u * 1024)
+#define LOGS_A_TURN 64
 #define LOAD_EXTRA_MS 1000
 /* How long beyond the deadline the host's word is taken for a kill; then the host itself is. */
 #define HOST_GRACE_MS 3000
@@ -136,6 +137,8 @@ static FIBER_FN int await(struct link *link, int64_t begun_mono_ms, int64_t time
             return fail(outcome, OUTCOME_FAILED, "its process did not answer");
         if (message.type == FUNCTION_PACKET_LOG && message.count == 2) {
             add_log(outcome, &message);
+            if (json_array_size(outcome->logs) % LOGS_A_TURN == 0)
+                (void)fiber_yield(); /* there may be thousands, and others on this thread */
             continue;
         }
         *ret_alive = !host_is_demoted(link_process(link));
@@ -220,14 +223,9 @@ static FIBER_FN int run(struct database *database, struct pooled *process, const
         telemetry_cold_start(process->entry);
     }
     struct text fields[] = {request->event, print_context(name, version, request)};
-    int64_t timeout_ms = within_deadline(version->timeout_ms);
-    int error = exchange(process->link, FUNCTION_PACKET_CALL, fields, 2, timeout_ms, outcome, ret_alive, &line);
+    int error = exchange(process->link, FUNCTION_PACKET_CALL, fields, 2, within_deadline(version->timeout_ms), outcome, ret_alive, &line);
     if (*ret_alive || error == -EIO)
         pool_note_run(process->entry, outcome->duration_us);
-    /* A caller who had much less time than the function may take learns nothing of it that others should be told. */
-    bool cut_short = outcome->kind == OUTCOME_TIMEOUT && timeout_ms < version->timeout_ms / 2;
-    if (error == -EIO && !*ret_alive && !cut_short && (outcome->kind == OUTCOME_TIMEOUT || outcome->kind == OUTCOME_MEMORY))
-        pool_note_kill(process->entry);
     return error;
 }
 
@@ -303,7 +301,7 @@ FIBER_FN int call_try_source(const char *name, const char *source, const struct 
         bool alive = false;
         error = host_wait(HOST_WAIT_MS);
         if (!error)
-            error = host_fork(version_memory_kb(version), false, &process);
+            error = host_fork(name, version_memory_kb(version), &process);
         if (error)
             break;
         struct link *link = link_new(process);

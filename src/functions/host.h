@@ -34,8 +34,8 @@ uint32_t host_walls(void);
 /* The walls that are missing, as words in `ret_text`; empty if none that matters. */
 void host_missing_walls(char *ret_text, size_t size);
 
-/* Asks for a process, which starts at the lowest priority if `demoted`. 0; -ENOTCONN: no host; -EAGAIN: no slot is free. The process may turn out not to live: see host_exit. */
-int host_fork(int64_t memory_kb, bool demoted, struct host_process *ret_process);
+/* Asks for a process of that function. 0; -ENOTCONN: no host; -EAGAIN: no slot is free. The process may turn out not to live: see host_exit. */
+int host_fork(const char *function, int64_t memory_kb, struct host_process *ret_process);
 /* The host kills the process when the deadline is passed or more processor time is used. */
 void host_call_begin(const struct host_process *process, int64_t timeout_ms);
 void host_call_end(const struct host_process *process);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -30,9 +31,10 @@ static int take_slot(struct host_life *life, uint32_t *ret_slot)
     return -EAGAIN;
 }
 
-static int send_fork(struct host_life *life, uint32_t slot, uint32_t memory_kb, bool demoted, int fd)
+static int send_fork(struct host_life *life, uint32_t slot, const char *function, uint32_t memory_kb, int fd)
 {
-    struct function_command command = {.type = FUNCTION_COMMAND_SPAWN, .slot = slot, .memory_kb = memory_kb, .demoted = demoted};
+    struct function_command command = {.type = FUNCTION_COMMAND_SPAWN, .slot = slot, .memory_kb = memory_kb};
+    snprintf(command.function, sizeof(command.function), "%s", function);
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
@@ -53,7 +55,7 @@ static int send_fork(struct host_life *life, uint32_t slot, uint32_t memory_kb, 
 }
 
 /* Called with the lock held. */
-static int fork_in(struct host_life *life, uint32_t memory_kb, bool demoted, struct host_process *ret_process)
+static int fork_in(struct host_life *life, const char *function, uint32_t memory_kb, struct host_process *ret_process)
 {
     int pair[2];
     uint32_t slot;
@@ -65,7 +67,7 @@ static int fork_in(struct host_life *life, uint32_t memory_kb, bool demoted, str
         return -EAGAIN;
     }
     fcntl(pair[0], F_SETFL, O_NONBLOCK);
-    error = send_fork(life, slot, memory_kb, demoted, pair[1]);
+    error = send_fork(life, slot, function, memory_kb, pair[1]);
     close(pair[1]);
     if (error) {
         close(pair[0]);
@@ -80,10 +82,10 @@ static int fork_in(struct host_life *life, uint32_t memory_kb, bool demoted, str
     return 0;
 }
 
-int host_fork(int64_t memory_kb, bool demoted, struct host_process *ret_process)
+int host_fork(const char *function, int64_t memory_kb, struct host_process *ret_process)
 {
     pthread_mutex_lock(&host_lock);
-    int error = host_current && host_current->up ? fork_in(host_current, (uint32_t)memory_kb, demoted, ret_process) : -ENOTCONN;
+    int error = host_current && host_current->up ? fork_in(host_current, function, (uint32_t)memory_kb, ret_process) : -ENOTCONN;
     pthread_mutex_unlock(&host_lock);
     return error;
 }

@@ -103,7 +103,7 @@ static struct pooled *start_process(struct pool_entry *entry, int *ret_error)
     struct version *version = pool_version(entry);
     struct pooled *process = version ? calloc(1, sizeof(*process)) : NULL;
     struct host_process forked;
-    *ret_error = !version ? -ENOENT : !process ? -ENOTCONN : host_fork(version_memory_kb(version), pool_is_wild(entry), &forked);
+    *ret_error = !version ? -ENOENT : !process ? -ENOTCONN : host_fork(entry->name, version_memory_kb(version), &forked);
     if (!*ret_error && !(process->link = link_new(forked)))
         *ret_error = -ENOTCONN;
     if (!*ret_error) {

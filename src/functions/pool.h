@@ -63,9 +63,6 @@ void pool_discard_dead(struct pool_entry *entry);
 /* What a call took, for admission and for status: those who would wait too long for their turn by that are refused when its process is given back. */
 void pool_note_run(struct pool_entry *entry, int64_t run_us);
 
-/* A process of it had to be killed at a limit of its own: for a while, its new ones start at the lowest priority. */
-void pool_note_kill(struct pool_entry *entry);
-
 struct pool_counts {
     unsigned processes, busy, waiting;
     int64_t run_us;

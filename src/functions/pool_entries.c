@@ -1,16 +1,12 @@
 /* The functions that have pools, by name, and what is known of each. An entry is made once and stays. */
 #include "functions/pool_parts.h"
 
-#include "base/clock.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #define BUCKETS 1024
 /* So many runs the moving average reaches back. */
 #define RUNS_MAX 8
-/* How long a function that had to be killed stands back behind the others. */
-#define WILD_MS 10000
 
 static struct pool_entry *buckets[BUCKETS];
 
@@ -89,27 +85,12 @@ struct version *pool_version(struct pool_entry *entry)
     return version;
 }
 
-bool pool_is_wild(struct pool_entry *entry)
-{
-    pthread_mutex_lock(&pool_lock);
-    bool wild = clock_mono_ms() < entry->wild_until_mono_ms;
-    pthread_mutex_unlock(&pool_lock);
-    return wild;
-}
-
 void pool_note_run(struct pool_entry *entry, int64_t run_us)
 {
     pthread_mutex_lock(&pool_lock);
     if (entry->runs < RUNS_MAX)
         entry->runs++;
     entry->run_us += (run_us - entry->run_us) / (int64_t)entry->runs;
-    pthread_mutex_unlock(&pool_lock);
-}
-
-void pool_note_kill(struct pool_entry *entry)
-{
-    pthread_mutex_lock(&pool_lock);
-    entry->wild_until_mono_ms = clock_mono_ms() + WILD_MS;
     pthread_mutex_unlock(&pool_lock);
 }
 

@@ -30,7 +30,6 @@ struct pool_entry {
     struct waiter *first, *last;
     int64_t run_us; /* moving average */
     unsigned runs;  /* that it comes from, as far as they matter */
-    int64_t wild_until_mono_ms;
     bool starved;
     struct pool_entry *next_starved;
     _Atomic(void *) attachment;
@@ -41,9 +40,6 @@ struct pool_entry {
 extern pthread_mutex_t pool_lock;
 extern struct pool_limits pool_limits;
 extern unsigned pool_tokens; /* of all functions */
-
-/* Takes the lock, as the public calls do. */
-bool pool_is_wild(struct pool_entry *entry);
 
 /* The line (pool_line.c). All with the lock held. */
 void pool_line_add(struct pool_entry *entry, struct waiter *waiter);

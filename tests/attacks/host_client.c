@@ -86,8 +86,12 @@ static void send_spawn(struct host *host, uint32_t slot, const struct host_limit
         .type = FUNCTION_COMMAND_SPAWN,
         .slot = slot,
         .memory_kb = limits->memory_kb,
-        .demoted = limits->demoted,
     };
+    static unsigned spawned;
+    if (limits->function)
+        snprintf(command.function, sizeof(command.function), "%s", limits->function);
+    else
+        snprintf(command.function, sizeof(command.function), "test-%u", ++spawned);
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;

@@ -39,7 +39,7 @@ struct host_answer {
 struct host_limits {
     uint32_t flags;
     uint32_t memory_kb;
-    uint32_t demoted; /* 1: it begins at the lowest priority */
+    const char *function; /* whose budget it has; NULL: one of its own */
     uint32_t timeout_ms;
     uint32_t cpu_ms; /* 0: none */
     uint32_t result_bytes_max;
