@@ -8,7 +8,7 @@ import { missing, web_folder } from '../support/browser.mjs';
 import { deploy, functions_run, notified } from '../support/functions.mjs';
 import { admin, all_pages, product, register } from '../support/shop.mjs';
 import { until } from '../support/wait.mjs';
-import { by_api, leave, order_id, sign_in, sign_up, status, to_checkout, visitor, web_system } from '../support/web-shop.mjs';
+import { by_api, customer, leave, member, order_id, sign_in, status, to_checkout, visitor, web_system } from '../support/web-shop.mjs';
 import { web_suite } from '../support/web-suite.mjs';
 
 const FAILED_LOAD = /Failed to load resource|WebSocket connection|ERR_/;
@@ -51,8 +51,7 @@ test('a slow API shows the outline of what comes', options, async () => {
 });
 
 test('a lost answer to the order: the repeat makes no second one', options, async () => {
-    const ada = await visitor(browser, shop, { expected: [FAILED_LOAD] });
-    await sign_up(ada);
+    const ada = await customer(browser, shop, { expected: [FAILED_LOAD] });
     const pay = await to_checkout(ada, mug);
     let lost = false;
     await ada.context.route('**/api/v1/orders', async (route) => {
@@ -71,8 +70,7 @@ test('a lost answer to the order: the repeat makes no second one', options, asyn
 });
 
 test('a token that ends in the middle, a server that is away when a page opens: nobody is signed out', options, async () => {
-    const ada = await visitor(browser, shop, { expected: [/401/, FAILED_LOAD] });
-    await sign_up(ada);
+    const ada = await customer(browser, shop, { expected: [/401/, FAILED_LOAD] });
     let refused = 0;
     await ada.context.route('**/api/v1/orders?*', (route) => {
         refused += 1;
@@ -109,9 +107,9 @@ test('too many requests: says how long, keeps the form, works afterwards', optio
 });
 
 test('a refused WebSocket: the order still moves to paid', options, async () => {
-    const ada = await visitor(browser, shop, { expected: [FAILED_LOAD] });
+    const ada = await customer(browser, shop, { expected: [FAILED_LOAD] });
     await ada.context.routeWebSocket(/\/notifications\/ws/, (socket) => socket.close({ code: 1011 }));
-    await sign_up(ada);
+    await ada.page.goto('/');
     await ada.page.getByText('Live updates are paused. Reconnecting…').waitFor();
     const pay = await to_checkout(ada, mug);
     await pay.click();
@@ -120,8 +118,7 @@ test('a refused WebSocket: the order still moves to paid', options, async () => 
 });
 
 test('malformed deep links lead to a page that says so', options, async () => {
-    const ada = await visitor(browser, shop, { expected: [/404|400|422/] });
-    await sign_up(ada);
+    const ada = await customer(browser, shop, { expected: [/404|400|422/] });
     for (const [path, text] of [
         ['/orders/not-an-id', 'There is no such order'], ['/orders/01932f50-02ab-7c11-8a3e-9d1b2c3d4e5f', 'There is no such order'],
         ['/products/no%20such%2Fthing', 'There is no such product'], ['/nowhere/at/all', 'There is no such page'], ['/operations', 'This page is for administrators'],
@@ -135,9 +132,8 @@ test('malformed deep links lead to a page that says so', options, async () => {
 });
 
 test('a price that changed under the basket is shown before anything is charged', options, async () => {
-    const ada = await visitor(browser, shop, { expected: [/409/] });
+    const ada = await customer(browser, shop, { expected: [/409/] });
     const tea = await product(boss, { unit_price: 1000 });
-    await sign_up(ada);
     const pay = await to_checkout(ada, tea);
     await boss.patch(`/products/${tea.sku}`, { unit_price: 1100 });
     await pay.click();
@@ -149,9 +145,8 @@ test('a price that changed under the basket is shown before anything is charged'
 });
 
 test('sold out meanwhile: said at the line', options, async () => {
-    const ada = await visitor(browser, shop, { expected: [/409/] });
+    const ada = await customer(browser, shop, { expected: [/409/] });
     const lamp = await product(boss, { stock: 1 });
-    await sign_up(ada);
     const pay = await to_checkout(ada, lamp);
     await boss.patch(`/products/${lamp.sku}`, { stock: 0 });
     await pay.click();
@@ -223,8 +218,8 @@ test('what could not be handled is read and sent again', { skip: no_own_system }
         await until('there is a dead letter', async () => (await chief.get('/operations/dead-letters')).body.data.length === 1);
         const source = 'const handler = (data) => ({ title: "Receipt", body: data.order_id });';
         assert.equal((await chief.put(`/functions/${name}`, { source })).status, 200);
-        const desk = await visitor(browser, other);
-        await sign_in(desk, chief.email, chief.password, '/operations/dead-letters');
+        const desk = await member(browser, other, chief);
+        await desk.page.goto('/operations/dead-letters');
         await desk.page.getByText(/out of paper/).first().waitFor();
         await desk.page.getByRole('button', { name: 'Show the message' }).click();
         await desk.page.getByText(id).first().waitFor();

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { all_pages, product, PASSWORD } from '../support/shop.mjs';
 import { until } from '../support/wait.mjs';
-import { add_to_basket, by_api, leave, order, order_id, sign_in, sign_up, status, to_checkout, visitor } from '../support/web-shop.mjs';
+import { add_to_basket, by_api, customer, leave, member, order, order_id, sign_in, sign_up, status, to_checkout, visitor } from '../support/web-shop.mjs';
 import { web_suite } from '../support/web-suite.mjs';
 
 let browser, shop, boss, mug, coat;
@@ -47,8 +47,7 @@ test('register, order, paid before one\'s eyes, receipt', options, async () => {
 });
 
 test('a declined card, then another', options, async () => {
-    const ada = await visitor(browser, shop);
-    await sign_up(ada);
+    const ada = await customer(browser, shop);
     await order(ada, mug, 'Visa ending 0002');
     await ada.page.getByRole('heading', { name: 'Try another way to pay' }).waitFor();
     assert.ok(await ada.page.getByText('The card was declined.').first().isVisible());
@@ -59,8 +58,7 @@ test('a declined card, then another', options, async () => {
 });
 
 test('a paid order is cancelled and its money comes back, in the reader\'s own notation', options, async () => {
-    const ada = await visitor(browser, shop, { locale: 'de-DE' });
-    await sign_up(ada);
+    const ada = await customer(browser, shop, { locale: 'de-DE' });
     await order(ada, coat);
     await status(ada, 'Paid');
     await ada.page.getByRole('button', { name: 'Cancel order' }).click();
@@ -102,8 +100,7 @@ test('two tabs share one socket and agree; so do two devices', options, async ()
 });
 
 test('offline and back: nothing is lost', options, async () => {
-    const ada = await visitor(browser, shop, { expected: [/ERR_INTERNET_DISCONNECTED/] });
-    await sign_up(ada);
+    const ada = await customer(browser, shop, { expected: [/ERR_INTERNET_DISCONNECTED/] });
     const id = await order(ada, mug);
     await status(ada, 'Paid');
     await ada.context.setOffline(true);
@@ -116,12 +113,11 @@ test('offline and back: nothing is lost', options, async () => {
 });
 
 test('a session ended elsewhere ends here at once, and the basket stays', options, async () => {
-    const ada = await visitor(browser, shop, { expected: [/401/] });
-    await sign_up(ada);
+    const ada = await customer(browser, shop, { expected: [/401/] });
     await add_to_basket(ada, mug);
     await ada.page.goto('/checkout');
     await ada.page.getByLabel('City').fill('Kiel');
-    const api = await by_api(ada);
+    const api = await ada.person.login();
     const sessions = (await api.get('/auth/sessions')).body.data;
     for (const session of sessions.filter((one) => !one.current)) await api.delete(`/auth/sessions/${session.id}`);
     await ada.page.getByText('You were signed out').waitFor();
@@ -134,9 +130,9 @@ test('a session ended elsewhere ends here at once, and the basket stays', option
 });
 
 test('signing out in one tab signs out the other', options, async () => {
-    const ada = await visitor(browser, shop);
-    await sign_up(ada);
+    const ada = await customer(browser, shop);
     const tab = await ada.context.newPage();
+    await ada.page.goto('/');
     await tab.goto('/account');
     await tab.getByText('This device').waitFor();
     await ada.page.getByRole('button', { name: /Account of/ }).click();
@@ -161,12 +157,11 @@ test('a reload keeps the session, by the cookie alone', options, async () => {
 });
 
 test('an administrator ships, delivers and refunds; the buyer watches', options, async () => {
-    const ada = await visitor(browser, shop);
-    await sign_up(ada);
+    const ada = await customer(browser, shop);
     const id = await order(ada, mug);
     await status(ada, 'Paid');
-    const desk = await visitor(browser, shop);
-    await sign_in(desk, boss.email, boss.password, `/orders/${id}`);
+    const desk = await member(browser, shop, boss);
+    await desk.page.goto(`/orders/${id}`);
     await desk.page.getByRole('button', { name: 'Mark as shipped' }).click();
     await status(ada, 'Shipped');
     await desk.page.getByRole('button', { name: 'Mark as delivered' }).click();
@@ -180,8 +175,8 @@ test('an administrator ships, delivers and refunds; the buyer watches', options,
 });
 
 test('a function deployed in the browser changes the receipt', options, async () => {
-    const desk = await visitor(browser, shop);
-    await sign_in(desk, boss.email, boss.password, '/functions/format-order');
+    const desk = await member(browser, shop, boss);
+    await desk.page.goto('/functions/format-order');
     const editor = desk.page.getByRole('textbox', { name: 'Source' });
     await editor.waitFor();
     await editor.click();
@@ -189,8 +184,7 @@ test('a function deployed in the browser changes the receipt', options, async ()
     await desk.page.keyboard.insertText('function handler(order) { return { title: "Thank you, captain", body: "Total " + order.total }; }');
     await desk.page.getByRole('button', { name: 'Deploy a new version' }).click();
     await desk.page.getByText(/answers as version/).waitFor();
-    const ada = await visitor(browser, shop);
-    await sign_up(ada);
+    const ada = await customer(browser, shop);
     await order(ada, mug);
     await ada.page.goto('/notifications');
     await ada.page.getByRole('main').getByText('Thank you, captain').waitFor();
@@ -206,11 +200,12 @@ test('a function deployed in the browser changes the receipt', options, async ()
 });
 
 test('an administrator looks somebody up and gives them rights, by keyboard', options, async () => {
-    const ada = await visitor(browser, shop, { expected: [/401/] });
-    await sign_up(ada);
-    const { id } = (await (await by_api(ada)).get('/users/me')).body;
-    const desk = await visitor(browser, shop);
-    await sign_in(desk, boss.email, boss.password, '/admin/users');
+    const ada = await customer(browser, shop, { expected: [/401/] });
+    await ada.page.goto('/');
+    await ada.page.getByRole('button', { name: /Account of/ }).waitFor();
+    const { id } = ada.person;
+    const desk = await member(browser, shop, boss);
+    await desk.page.goto('/admin/users');
     await desk.page.getByLabel('A user’s id').fill(id);
     await desk.page.keyboard.press('Enter');
     await desk.page.getByRole('heading', { name: 'Ada Lovelace' }).waitFor();

@@ -19,15 +19,24 @@ export async function visitor(browser, shop, options) {
     return { ...one, shop };
 }
 
-/** A browser of somebody new who is signed in, as after having registered in an earlier visit. */
-export async function customer(browser, shop, options) {
-    const person = new Person(shop, { email: new_email(), password: PASSWORD });
-    const answer = await person.post('/auth/register', { email: person.email, password: PASSWORD, name: 'Ada Lovelace' },
-        { token: null, headers: { 'X-Session-Mode': 'cookie', Origin: shop.base } });
-    assert.equal(answer.status, 201, answer.text);
+/** A browser in which somebody is signed in since an earlier visit: by an address of the API that begins a session, and what to send there. */
+async function returning(browser, shop, person, path, body, options) {
+    const answer = await person.post(path, body, { token: null, headers: { 'X-Session-Mode': 'cookie', Origin: shop.base } });
+    assert.ok([200, 201].includes(answer.status), answer.text);
     person.take(answer.body);
     const one = await visitor(browser, shop, { ...options, state: signed_in(shop.base, answer.headers['set-cookie'][0]) });
     return { ...one, email: person.email, person };
+}
+
+/** Somebody new. */
+export function customer(browser, shop, options) {
+    const person = new Person(shop, { email: new_email(), password: PASSWORD });
+    return returning(browser, shop, person, '/auth/register', { email: person.email, password: PASSWORD, name: 'Ada Lovelace' }, options);
+}
+
+/** An administrator, or somebody else who has an account. */
+export function member(browser, shop, { email, password }, options) {
+    return returning(browser, shop, new Person(shop, { email, password }), '/auth/login', { email, password }, options);
 }
 
 /** What a browser keeps of a session. */
