@@ -1,4 +1,4 @@
-/* One pass over an object's text. What is not asked for is checked and forgotten. */
+/* One pass over the text. What is not asked for is checked and forgotten. */
 #include "base/json_members.h"
 
 #include "base/json.h"
@@ -105,6 +105,17 @@ static bool read_object(struct json_scan *scan, struct json_member *members, uns
     }
     json_skip_blanks(scan);
     return scan->at == scan->end || json_scan_fail(scan, "something follows the value");
+}
+
+int json_check(struct arena *arena, struct text source, struct err *err)
+{
+    struct json_scan scan = json_scan_of(arena, source);
+    struct text unused;
+    bool good = skip_value(&scan, &unused);
+    json_skip_blanks(&scan);
+    if (good && scan.at < scan.end)
+        good = json_scan_fail(&scan, "something follows the value");
+    return good ? 0 : json_scan_refuse(&scan, err);
 }
 
 static void clear(struct json_member *members, unsigned count)

@@ -23,6 +23,9 @@ int json_members(struct arena *arena, struct text source, struct json_member *me
 /* The same of what is known to be JSON, as an object in one that was read is: looks no further once it has them all. */
 int json_members_known(struct arena *arena, struct text source, struct json_member *members, unsigned count);
 
+/* Whether that is one value of any kind: 0, or -EINVAL with words. */
+int json_check(struct arena *arena, struct text source, struct err *err);
+
 /* One string of such an object; NULL where it is absent or something else. */
 const char *json_member_string(struct arena *arena, struct text source, const char *name);
 

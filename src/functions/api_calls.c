@@ -1,6 +1,7 @@
 /* Calls over HTTP: at once, or with `Prefer: respond-async` by way of the queue functions.invocations. */
 #include "functions/api_parts.h"
 
+#include "base/json_text.h"
 #include "base/uuid.h"
 #include "contracts/names.h"
 #include "functions/call.h"
@@ -63,13 +64,14 @@ static bool prefers_async(struct http_request *request)
 
 static void answer_success(const struct call_outcome *outcome, struct http_request *request, struct http_response *response)
 {
-    size_t logs_size;
-    const char *logs = json_print(request->arena, outcome->logs, &logs_size);
-    size_t size = outcome->result.size + logs_size + 160;
-    char *at = arena_alloc(request->arena, size);
-    int used = snprintf(at, size, "{\"result\":%.*s,\"logs\":%s,\"duration_ms\":%.3f,\"version\":%lld}", (int)outcome->result.size,
-                        outcome->result.at, logs, (double)outcome->duration_us / 1000, (long long)outcome->version);
-    respond_bytes(response, 200, "application/json", (struct text){at, (size_t)used});
+    struct arena *arena = request->arena;
+    struct text logs = text_of("[]");
+    if (json_array_size(outcome->logs))
+        logs.at = json_print(arena, outcome->logs, &logs.size);
+    const char *ms = arena_printf(arena, "%lld.%03d", (long long)(outcome->duration_us / 1000), (int)(outcome->duration_us % 1000));
+    struct text duration = text_of(ms), body = json_text(arena, "jjji", "result", &outcome->result, "logs", &logs, "duration_ms", &duration,
+                                                         "version", outcome->version);
+    respond_bytes(response, 200, "application/json", body);
 }
 
 static void answer_failure(const struct call_outcome *outcome, const char *name, int status, struct http_request *request,

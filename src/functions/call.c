@@ -6,6 +6,8 @@
 #include "functions/call.h"
 
 #include "base/clock.h"
+#include "base/json_members.h"
+#include "base/json_text.h"
 #include "functions/logs.h"
 #include "functions/store.h"
 #include "functions/telemetry.h"
@@ -85,7 +87,7 @@ static int read_result(const struct link_message *message, struct call_outcome *
     if (outcome->result.size > RESULT_BYTES_MAX)
         return fail(outcome, OUTCOME_OUTPUT, "the result is larger than the function may answer");
     struct err err;
-    if (json_parse(fiber_arena(), outcome->result, &outcome->value, &err))
+    if (json_check(fiber_arena(), outcome->result, &err))
         return fail(outcome, OUTCOME_FAILED, arena_printf(fiber_arena(), "the result is not JSON as others read it: %s", err.message));
     outcome->kind = OUTCOME_SUCCEEDED;
     return 0;
@@ -193,13 +195,8 @@ static FIBER_FN int load(struct link *link, const char *name, const char *source
 
 static struct text print_context(const char *name, const struct version *version, const struct call_request *request)
 {
-    struct arena *arena = fiber_arena();
-    bool message = request->message.size > 0;
-    char *at = arena_printf(arena, "{\"function\":\"%s\",\"version\":%lld,\"timeout_ms\":%lld,\"trigger\":\"%s\",\"request_id\":\"%s\"%s%.*s}", name,
-                            (long long)version->number, (long long)version->timeout_ms, request->cause,
-                            request->request_id ? request->request_id : "", message ? ",\"event\":" : "", (int)request->message.size,
-                            message ? request->message.at : "");
-    return text_of(at);
+    return json_text(fiber_arena(), "siissj", "function", name, "version", version->number, "timeout_ms", version->timeout_ms, "trigger",
+                     request->cause, "request_id", request->request_id ? request->request_id : "", "event", &request->message);
 }
 
 /* On a process that is checked out: loads it if it is new, calls it. */

@@ -19,15 +19,14 @@ enum outcome_kind {
 struct call_request {
     struct text event;   /* JSON */
     const char *cause;   /* "http", or the trigger */
-    struct text message; /* the whole CloudEvent as JSON, or empty: context.event */
+    struct text message; /* the whole CloudEvent as JSON, or nothing: context.event */
     const char *request_id; /* or NULL */
 };
 
 /* In the fiber's arena. */
 struct call_outcome {
     enum outcome_kind kind;
-    struct text result; /* JSON */
-    json_t *value;      /* the same, parsed */
+    struct text result;          /* JSON */
     const char *message, *stack; /* of a failure; stack may be NULL */
     json_t *logs; /* array of texts */
     int64_t duration_us, version;

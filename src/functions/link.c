@@ -145,24 +145,20 @@ static FIBER_FN int wait_for(struct link *link, int events, int64_t until_mono_m
     return handle->timed_out ? -ETIMEDOUT : 0;
 }
 
-static FIBER_FN int send_packet(struct link *link, const struct function_packet *packet, const uint8_t *payload, int64_t until_mono_ms)
+static FIBER_FN int send_packet(struct link *link, const uint8_t *packet, size_t size, int64_t until_mono_ms)
 {
-    for (;;) {
-        struct iovec parts[2] = {
-            {.iov_base = (void *)(uintptr_t)packet, .iov_len = sizeof(*packet)},
-            {.iov_base = (void *)(uintptr_t)payload, .iov_len = packet->length},
-        };
-        struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-        if (sendmsg(link->process.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
-            return 0;
+    while (send(link->process.fd, packet, size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
         if (errno == EINTR)
             continue;
         if (errno != EAGAIN)
             return -EPIPE;
+        if (packet == packet_room) /* which others use meanwhile */
+            packet = (const uint8_t *)arena_copy(fiber_arena(), packet, size);
         int error = wait_for(link, UV_WRITABLE, until_mono_ms);
         if (error)
             return error;
     }
+    return 0;
 }
 
 static uint8_t *lay_out(const struct text *fields, unsigned count, uint8_t *at)
@@ -184,20 +180,21 @@ FIBER_FN int link_send(struct link *link, enum function_packet_type type, const 
     size_t total = 0;
     for (unsigned i = 0; i < count; i++)
         total += sizeof(uint32_t) + fields[i].size + 1;
-    /* A wait may let another fiber of this thread use the room, so only what goes in one packet is laid out there. */
-    uint8_t *body = total <= PAYLOAD_MAX ? packet_room : arena_alloc(fiber_arena(), total);
-    lay_out(fields, count, body);
+    struct function_packet packet;
+    uint8_t *room = total <= PAYLOAD_MAX ? packet_room : arena_alloc(fiber_arena(), sizeof(packet) + total);
+    lay_out(fields, count, room + sizeof(packet));
     size_t at = 0;
     link->is_asked = false;
     do {
         size_t part = total - at < PAYLOAD_MAX ? total - at : PAYLOAD_MAX;
-        struct function_packet packet = {
+        packet = (struct function_packet){
             .type = (uint8_t)type,
             .more = at + part < total,
             .fields = (uint16_t)count,
             .length = (uint32_t)part,
         };
-        int error = send_packet(link, &packet, body + at, until_mono_ms);
+        memcpy(room + at, &packet, sizeof(packet)); /* where the end of what has gone already was */
+        int error = send_packet(link, room + at, sizeof(packet) + part, until_mono_ms);
         if (error)
             return error;
         at += part;

@@ -99,7 +99,8 @@ static struct outbox_entry *notification_of(const char *name, const struct hook_
     struct hook_notification notification;
     struct arena *arena = fiber_arena();
     const char *user_id = event->data.at && *event->data.at == '{' ? json_member_string(arena, event->data, "user_id") : NULL;
-    if (!function_rules_notification_of(outcome->value, &notification))
+    json_t *value;
+    if (json_parse(arena, outcome->result, &value, NULL) || !function_rules_notification_of(value, &notification))
         return NULL;
     if (!user_id || !uuid_is_valid(user_id)) {
         log_warn("a hook's notification has nobody to go to", "{s:s}", "function", name);
