@@ -3,13 +3,14 @@
  *
  *   load get ADDRESS PORT PATH CONNECTIONS SECONDS [TOKENS]          one GET after the other
  *   load post ADDRESS PORT PATH CONNECTIONS SECONDS BODY [TOKENS]    one POST of that JSON after the other
+ *   load flood ADDRESS PORT PATH CONNECTIONS SECONDS BODY RATE       RATE of them a second whether answered or not
  *   load orders ADDRESS PORT SKUS CONNECTIONS SECONDS TOKENS         orders, each followed to `order.paid` on its buyer's WebSocket
  *   load open ADDRESS PORT SKUS CONNECTIONS SECONDS TOKENS RATE      the same, RATE orders a second whether answered or not
  *   load idle ADDRESS PORT SOCKETS TOKENS                            opens WebSockets, says so, holds them until its input ends
  *
- * At a fixed rate each order has a time at which it is meant to be sent, and what it took counts from there, also where it had to wait for a
- * free connection. TOKENS and SKUS are files with one a line. Prints a line once its WebSockets are open and the requests begin, at the end one JSON
- * object. It is no test: it counts what it sees, and the caller judges.
+ * At a fixed rate each request has a time at which it is meant to be sent, and what it took counts from there, also where it had to wait for a
+ * free connection. A # in BODY is each request's own number. TOKENS and SKUS are files with one a line. Prints a line once its WebSockets are open and the requests begin, at the end one JSON
+ * object, with the CPU time that the requests cost itself. It is no test: it counts what it sees, and the caller judges.
  */
 #include "wire.h"
 
@@ -44,7 +45,8 @@ static struct {
     struct sockaddr_in to;
     int epoll;
     struct lines tokens, skus;
-    const char *path, *body; /* body: of POSTs, else NULL */
+    const char *path, *body, *body_rest; /* body: of POSTs, else NULL; body_rest: what is behind the request's number, if it has one */
+    size_t body_len;
     struct wire *wires;
     unsigned wire_count, open_sockets;
     uint64_t answers, good, bad, refused, next_key;
@@ -128,19 +130,21 @@ static void open_wire(struct wire *wire, unsigned number)
 
 /* GET, and POST of one body */
 
-static void send_get(struct wire *wire)
+static void send_get(struct wire *wire, int64_t meant_us)
 {
     static uint64_t turn;
-    char text[4096];
-    const char *token = load.tokens.count ? load.tokens.line[turn++ % load.tokens.count] : NULL;
+    char text[4096], number[24] = "";
+    const char *token = load.tokens.count ? load.tokens.line[turn % load.tokens.count] : NULL;
+    int number_len = load.body_rest ? snprintf(number, sizeof number, "%llu", (unsigned long long)turn) : 0;
+    turn++;
     int len = snprintf(text, sizeof text, "%s %s HTTP/1.1\r\nHost: bench\r\n%s%s%s", load.body ? "POST" : "GET", load.path,
                        token ? "Authorization: Bearer " : "", token ? token : "", token ? "\r\n" : "");
     if (load.body)
-        len += snprintf(text + len, sizeof text - (size_t)len, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-                        strlen(load.body), load.body);
+        len += snprintf(text + len, sizeof text - (size_t)len, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s%s%s",
+                        load.body_len + (size_t)number_len, load.body, number, load.body_rest ? load.body_rest : "");
     else
         len += snprintf(text + len, sizeof text - (size_t)len, "\r\n");
-    wire->sent_us = wire_now_us();
+    wire->sent_us = meant_us;
     wire_send(wire, text, (size_t)len);
 }
 
@@ -229,9 +233,29 @@ static void on_frames(struct wire *wire)
 
 /* The loop */
 
-static int64_t meant_us(uint64_t order)
+static void take_body(char *body)
 {
-    return load.started_us + (int64_t)((double)order * 1e6 / load.rate);
+    load.body = body;
+    load.body_len = strlen(body);
+    char *mark = strchr(body, '#');
+    if (!mark)
+        return;
+    *mark = 0;
+    load.body_len--;
+    load.body_rest = mark + 1;
+}
+
+static void send_one(struct wire *wire, int64_t meant_us)
+{
+    if (load.orders)
+        send_order(wire, meant_us);
+    else
+        send_get(wire, meant_us);
+}
+
+static int64_t meant_us(uint64_t request)
+{
+    return load.started_us + (int64_t)((double)request * 1e6 / load.rate);
 }
 
 /* What is due by now, on the connections that are free. */
@@ -239,7 +263,7 @@ static void send_due(void)
 {
     while (!load.ending && load.idle_count && meant_us(load.sent) <= wire_now_us()) {
         struct wire *wire = load.idle[--load.idle_count];
-        send_order(wire, meant_us(load.sent++));
+        send_one(wire, meant_us(load.sent++));
         watch_again(wire);
     }
 }
@@ -248,12 +272,8 @@ static void next_request(struct wire *wire)
 {
     if (load.rate > 0)
         load.idle[load.idle_count++] = wire;
-    else if (load.ending)
-        return;
-    else if (load.orders)
-        send_order(wire, wire_now_us());
-    else
-        send_get(wire);
+    else if (!load.ending)
+        send_one(wire, wire_now_us());
 }
 
 static void on_answer(struct wire *wire, const struct wire_answer *answer)
@@ -271,7 +291,7 @@ static void on_answer(struct wire *wire, const struct wire_answer *answer)
         times_add(&load.answer_times, wire_now_us() - wire->sent_us);
         if (load.orders)
             order_acknowledged(wire, answer);
-    } else if (load.orders && answer->status == 503) {
+    } else if (answer->status == 503) {
         load.refused++;
         times_add(&load.refusal_times, wire_now_us() - wire->sent_us);
     } else if (load.bad++ == 0) {
@@ -318,6 +338,13 @@ static void open_sockets(unsigned count)
         turn(1000);
 }
 
+static int64_t own_cpu_us(void)
+{
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    return (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000LL + used.ru_utime.tv_usec + used.ru_stime.tv_usec;
+}
+
 /* Until then; what was paid meanwhile. */
 static uint64_t run_until(int64_t end_us)
 {
@@ -337,7 +364,7 @@ static void run_requests(unsigned connections, double seconds)
     load.idle = calloc(connections, sizeof *load.idle);
     printf("begins\n");
     fflush(stdout);
-    int64_t started = wire_now_us(), end = started + (int64_t)(seconds * 1e6);
+    int64_t started = wire_now_us(), cpu_before = own_cpu_us(), end = started + (int64_t)(seconds * 1e6);
     load.started_us = started;
     for (unsigned i = 0; i < connections; i++) {
         open_wire(&load.wires[i], i);
@@ -345,20 +372,22 @@ static void run_requests(unsigned connections, double seconds)
     }
     run_until(started + (end - started) / 4);
     uint64_t meanwhile = run_until(end), good = load.good;
+    int64_t cpu_us = own_cpu_us() - cpu_before;
     load.ending = true;
     for (int64_t drained = end + DRAIN_S * 1000000LL; load.orders && load.paid < load.acknowledged && wire_now_us() < drained;)
         turn(100);
     double taken = (double)(wire_now_us() - started) / 1e6;
-    printf("{\"good\":%llu,\"bad\":%llu,\"per_second\":%.0f,\"p50_us\":%lld,\"p99_us\":%lld", (unsigned long long)load.good,
-           (unsigned long long)load.bad, (double)good / seconds, (long long)times_at(&load.answer_times, 0.5),
-           (long long)times_at(&load.answer_times, 0.99));
+    printf("{\"good\":%llu,\"bad\":%llu,\"refused\":%llu,\"per_second\":%.0f,\"p50_us\":%lld,\"p99_us\":%lld,\"refused_p50_us\":%lld,"
+           "\"refused_p99_us\":%lld,\"load_cpu_us\":%lld",
+           (unsigned long long)load.good, (unsigned long long)load.bad, (unsigned long long)load.refused, (double)good / seconds,
+           (long long)times_at(&load.answer_times, 0.5), (long long)times_at(&load.answer_times, 0.99),
+           (long long)times_at(&load.refusal_times, 0.5), (long long)times_at(&load.refusal_times, 0.99), (long long)cpu_us);
     if (load.orders)
         printf(",\"acknowledged\":%llu,\"paid\":%llu,\"paid_per_second\":%.0f,\"paid_meanwhile_per_second\":%.0f,\"paid_p50_us\":%lld,"
-               "\"paid_p99_us\":%lld,\"refused\":%llu,\"refused_p50_us\":%lld,\"refused_p99_us\":%lld",
+               "\"paid_p99_us\":%lld",
                (unsigned long long)load.acknowledged, (unsigned long long)load.paid, (double)load.paid / taken,
-               (double)meanwhile / (seconds * 0.75), (long long)times_at(&load.paid_times, 0.5), (long long)times_at(&load.paid_times, 0.99),
-               (unsigned long long)load.refused, (long long)times_at(&load.refusal_times, 0.5),
-               (long long)times_at(&load.refusal_times, 0.99));
+               (double)meanwhile / (seconds * 0.75), (long long)times_at(&load.paid_times, 0.5),
+               (long long)times_at(&load.paid_times, 0.99));
     printf("}\n");
 }
 
@@ -374,7 +403,7 @@ static void run_idle(unsigned count)
 
 static int usage(void)
 {
-    fputs("usage: load get|post|orders|open|idle ADDRESS PORT ... (see the top of load.c)\n", stderr);
+    fputs("usage: load get|post|flood|orders|open|idle ADDRESS PORT ... (see the top of load.c)\n", stderr);
     return 2;
 }
 
@@ -394,9 +423,14 @@ int main(int argc, char **argv)
         run_requests((unsigned)strtoul(argv[5], NULL, 10), strtod(argv[6], NULL));
     } else if (!strcmp(argv[1], "post") && argc >= 8) {
         load.path = argv[4];
-        load.body = argv[7];
+        take_body(argv[7]);
         if (argc > 8)
             read_lines(argv[8], &load.tokens);
+        run_requests((unsigned)strtoul(argv[5], NULL, 10), strtod(argv[6], NULL));
+    } else if (!strcmp(argv[1], "flood") && argc >= 9) {
+        load.path = argv[4];
+        take_body(argv[7]);
+        load.rate = strtod(argv[8], NULL);
         run_requests((unsigned)strtoul(argv[5], NULL, 10), strtod(argv[6], NULL));
     } else if ((!strcmp(argv[1], "orders") && argc >= 8) || (!strcmp(argv[1], "open") && argc >= 9)) {
         load.rate = argc >= 9 ? strtod(argv[8], NULL) : 0;
