@@ -4,6 +4,7 @@
 #include "function_host/groups.h"
 #include "function_host/protocol.h"
 #include "function_host/seal.h"
+#include "function_host/snapshot.h"
 #include "function_host/walls.h"
 #include "function_host/zygote.h"
 
@@ -61,6 +62,7 @@ int main(int count, char **arguments)
     engine_init();
     seal_init(&walls);
     walls_close_root(&walls);
+    snapshot_survey(walls_proc());
     zygote_serve(FUNCTION_HOST_COMMAND_FD, slots, walls);
     return 0;
 }

@@ -3,6 +3,7 @@
 #include "function_host/natives.h"
 #include "function_host/engine.h"
 #include "function_host/prelude.h"
+#include "function_host/snapshot.h"
 #include "function_host/timers.h"
 #ifdef PURSER_FUNCTION_HOST_ATTACKS
 #include "function_host/attacks.h"
@@ -96,6 +97,8 @@ NATIVE(native_fill_random)
     uint8_t *bytes = JSObjectGetTypedArrayBytesPtr(context, array, exception);
     size_t length = JSObjectGetTypedArrayByteLength(context, array, exception);
     size_t offset = JSObjectGetTypedArrayByteOffset(context, array, exception);
+    if (bytes)
+        snapshot_will_write(bytes + offset, length);
     for (size_t at = 0; bytes && at < length;) {
         ssize_t got = getrandom(bytes + offset + at, length - at, 0);
         if (got < 0)

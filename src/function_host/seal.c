@@ -37,12 +37,30 @@ static size_t kept_count;
 
 /* Calls that take no argument worth checking. */
 static const int allowed[] = {
-    SCMP_SYS(brk),           SCMP_SYS(munmap),          SCMP_SYS(madvise),         SCMP_SYS(futex),
-    SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(clock_getres),    SCMP_SYS(gettimeofday),
-    SCMP_SYS(nanosleep),     SCMP_SYS(getrandom),       SCMP_SYS(rt_sigprocmask),  SCMP_SYS(rt_sigreturn),
-    SCMP_SYS(sigaltstack),   SCMP_SYS(exit),            SCMP_SYS(exit_group),      SCMP_SYS(sched_yield),
-    SCMP_SYS(gettid),        SCMP_SYS(getpid),          SCMP_SYS(set_robust_list), SCMP_SYS(rseq),
-    SCMP_SYS(membarrier),    SCMP_SYS(restart_syscall), SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(brk),
+    SCMP_SYS(munmap),
+    SCMP_SYS(madvise),
+    SCMP_SYS(futex),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(clock_getres),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(nanosleep),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(sigaltstack),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(gettid),
+    SCMP_SYS(getpid),
+    SCMP_SYS(set_robust_list),
+    SCMP_SYS(rseq),
+    SCMP_SYS(membarrier),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(mincore),
 };
 
 /* Calls that no JavaScript leads to: whoever tries one has broken out of the engine. */

@@ -2,6 +2,7 @@
  * is laid out in one buffer and cut into packets. The kernel keeps packets whole, so there is nothing to resynchronise:
  * any size that does not add up ends the worker. */
 #include "function_host/wire.h"
+#include "function_host/snapshot.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -89,6 +90,7 @@ static int receive_packet(int fd, struct function_packet *ret_packet)
         { .iov_base = incoming.data + incoming.length, .iov_len = PAYLOAD_BYTES_MAX },
     };
     struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
+    snapshot_will_write(incoming.data + incoming.length, PAYLOAD_BYTES_MAX);
     ssize_t got;
     do
         got = recvmsg(fd, &message, 0);
