@@ -146,9 +146,15 @@ static bool take_other(struct rabbitmq_consumers *all)
     return id != AMQP_CHANNEL_CLOSE_METHOD && id != AMQP_CONNECTION_CLOSE_METHOD && id != AMQP_BASIC_CANCEL_METHOD;
 }
 
+static bool has_read(const struct rabbitmq_consumers *all)
+{
+    return amqp_data_in_buffer(all->link.connection) || amqp_frames_enqueued(all->link.connection);
+}
+
+/* One read of the socket, and what it brought: where there is more, the next poll says so. */
 static bool read_deliveries(struct rabbitmq_consumers *all)
 {
-    for (int i = 0; i < FRAMES_A_ROUND; i++) {
+    for (int i = 0; i < FRAMES_A_ROUND && (i == 0 || has_read(all)); i++) {
         amqp_envelope_t envelope;
         struct timeval none = {0};
         amqp_rpc_reply_t reply = amqp_consume_message(all->link.connection, &envelope, &none, 0);
@@ -186,7 +192,7 @@ static void wait_for_more(struct rabbitmq_consumers *all, int ms)
 {
     struct pollfd fds[2] = {{.fd = all->wake, .events = POLLIN}, {.fd = all->link.fd, .events = POLLIN}};
     uint64_t rung;
-    if (all->link.up && (amqp_data_in_buffer(all->link.connection) || amqp_frames_enqueued(all->link.connection)))
+    if (all->link.up && has_read(all))
         ms = 0;
     poll(fds, all->link.up ? 2 : 1, ms);
     if ((fds[0].revents & POLLIN) && read(all->wake, &rung, sizeof rung) < 0)

@@ -9,13 +9,11 @@
 #include "engines/rabbitmq_round.h"
 
 #include "base/clock.h"
+#include "engines/rabbitmq_frames.h"
 
 #include <amqp_framing.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #define CONFIRM_MS 10000
 
@@ -68,44 +66,6 @@ static void forget(struct rabbitmq_link *link, const char *queue)
             link->known[i] = link->known[--link->known_count];
             return;
         }
-}
-
-/* ---- writing ---- */
-
-static amqp_bytes_t bytes_of(const char *string)
-{
-    return string ? amqp_cstring_bytes(string) : amqp_empty_bytes;
-}
-
-static bool send_one(struct rabbitmq_link *link, const struct rabbitmq_outgoing *out)
-{
-    const struct queue_message *message = out->message;
-    amqp_table_entry_t entries[3];
-    int count = 0;
-    entries[count++] = (amqp_table_entry_t){
-        .key = amqp_cstring_bytes("x-attempt"), .value = {.kind = AMQP_FIELD_KIND_I32, .value.i32 = (int32_t)out->attempt}};
-    if (out->error)
-        entries[count++] = (amqp_table_entry_t){.key = amqp_cstring_bytes("x-error"),
-                                                .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes(out->error)}};
-    if (message->traceparent)
-        entries[count++] =
-            (amqp_table_entry_t){.key = amqp_cstring_bytes("traceparent"),
-                                 .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes(message->traceparent)}};
-    amqp_basic_properties_t properties = {
-        ._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG | AMQP_BASIC_MESSAGE_ID_FLAG | AMQP_BASIC_HEADERS_FLAG |
-                  (message->correlation_id ? AMQP_BASIC_CORRELATION_ID_FLAG : 0) | (message->reply_to ? AMQP_BASIC_REPLY_TO_FLAG : 0),
-        .content_type = amqp_cstring_bytes("application/cloudevents+json"),
-        .delivery_mode = 2,
-        .message_id = bytes_of(message->id),
-        .correlation_id = bytes_of(message->correlation_id),
-        .reply_to = bytes_of(message->reply_to),
-        .headers = {.num_entries = count, .entries = entries},
-    };
-    amqp_bytes_t body = {.len = message->body.size, .bytes = (void *)(uintptr_t)message->body.at};
-    int status = amqp_basic_publish(link->connection, RABBITMQ_PUBLISH_CHANNEL, amqp_empty_bytes, amqp_cstring_bytes(out->queue), 1, 0,
-                                    &properties, body);
-    link->published += status == AMQP_STATUS_OK;
-    return status == AMQP_STATUS_OK;
 }
 
 /* ---- what the broker says ---- */
@@ -205,22 +165,19 @@ static void gather(struct round *round, struct rabbitmq_job *jobs)
     round->waiting = round->count;
 }
 
-/* While it is on, what is written leaves in full packets only: the library writes each message by itself. */
-static void hold_packets(struct rabbitmq_link *link, int on)
-{
-    setsockopt(link->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on);
-}
-
-/* A declaration waits for its answer, so all come before the messages. */
+/* A declaration waits for its answer, so all come before the messages; these leave in one write. */
 static bool send_all(struct rabbitmq_link *link, const struct round *round)
 {
+    struct rabbitmq_frames frames = {.frame_max = (size_t)amqp_get_frame_max(link->connection)};
     bool sent = true;
     for (unsigned i = 0; i < round->count && sent; i++)
         sent = know(link, outgoing_of(&round->slots[i]));
-    hold_packets(link, true);
     for (unsigned i = 0; i < round->count && sent; i++)
-        sent = send_one(link, outgoing_of(&round->slots[i]));
-    hold_packets(link, false);
+        sent = rabbitmq_frames_add(&frames, outgoing_of(&round->slots[i]));
+    if (sent)
+        sent = rabbitmq_frames_send(&frames, link->fd);
+    link->published += sent ? round->count : 0;
+    rabbitmq_frames_fini(&frames);
     return sent;
 }
 

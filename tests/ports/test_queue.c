@@ -148,6 +148,51 @@ static void test_carries(void **state)
     case_run(carries, NULL);
 }
 
+/* ---- bodies of nothing and of more than an engine takes at once, between small ones ---- */
+
+static struct text body_of(struct arena *arena, int i)
+{
+    static const size_t sizes[] = {0, 1, 131072 - 8, 131072 - 7, 131072, 400000, 3};
+    size_t size = sizes[i % 7];
+    char *bytes = arena_alloc(arena, size + 1);
+    for (size_t k = 0; k < size; k++)
+        bytes[k] = (char)('a' + (k / 7 + (size_t)i) % 26);
+    return (struct text){bytes, size};
+}
+
+static void look_at_bodies(void *context, struct queue_delivery *batch, unsigned count)
+{
+    struct sight *sight = context;
+    for (unsigned i = 0; i < count; i++) {
+        int64_t number = -1;
+        check_equal(text_to_int64(text_of(batch[i].message.id), &number), 0);
+        check(number >= 0 && number < MESSAGES);
+        check(text_equal(batch[i].message.body, body_of(fiber_arena(), (int)number)));
+        batch[i].verdict = QUEUE_ACK;
+        atomic_fetch_add(&sight->handled, 1);
+    }
+}
+
+static void sizes(void *arg)
+{
+    const char *name = case_name("sizes");
+    static struct sight sight;
+    struct queue_message messages[14];
+    open_queue();
+    case_until(is_up, NULL);
+    for (int i = 0; i < 14; i++)
+        messages[i] = (struct queue_message){.queue = name, .id = arena_printf(fiber_arena(), "%d", i), .body = body_of(fiber_arena(), i)};
+    check_succeeds(queue_publish(queue, messages, 14));
+    consume(name, look_at_bodies, &sight, false);
+    case_until_count(&sight.handled, 14);
+    close_queue();
+}
+
+static void test_sizes(void **state)
+{
+    case_run(sizes, NULL);
+}
+
 /* ---- retry with back-off, in spite of others that succeed ---- */
 
 static void fail_at_first(void *context, struct queue_delivery *batch, unsigned count)
@@ -417,10 +462,10 @@ static void test_depths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_once),         cmocka_unit_test(test_carries),      cmocka_unit_test(test_retries),
-        cmocka_unit_test(test_again),        cmocka_unit_test(test_dead_letters), cmocka_unit_test(test_dead_at_once),
-        cmocka_unit_test(test_competing),    cmocka_unit_test(test_death),        cmocka_unit_test(test_stops),
-        cmocka_unit_test(test_depths),
+        cmocka_unit_test(test_once),      cmocka_unit_test(test_carries),      cmocka_unit_test(test_retries),
+        cmocka_unit_test(test_again),     cmocka_unit_test(test_dead_letters), cmocka_unit_test(test_dead_at_once),
+        cmocka_unit_test(test_competing), cmocka_unit_test(test_death),        cmocka_unit_test(test_stops),
+        cmocka_unit_test(test_depths),    cmocka_unit_test(test_sizes),
     };
     case_settings();
     return cmocka_run_group_tests(tests, NULL, NULL);
