@@ -1,6 +1,6 @@
 /*
  * What is known of instances without calling them: a fiber per upstream on worker 0 resolves its names every 5 s and asks each instance
- * for its health every second.
+ * for its health about every second.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define RESOLVE_MS 5000
-#define CHECK_MS 1000
+#define CHECK_MS 900 /* so that the connection of the last one is kept still (client_connection.c) */
 
 static bool stopping;
 
