@@ -110,8 +110,6 @@ static int add_each(struct transaction *tx, struct addition *list, unsigned coun
 
 /* ---- on PostgreSQL: a statement for each step, whatever their number ---- */
 
-enum column { ID, USER_ID, EVENT_ID, TYPE, TITLE, BODY, DATA, CREATED_AT, COLUMN_COUNT };
-
 /* Locks the users' rows, so that the statements behind it see what others have added. `false` locks them without writing them. */
 static void lock_recipients(struct transaction *tx, const struct text *users)
 {
@@ -126,22 +124,13 @@ static void lock_recipients(struct transaction *tx, const struct text *users)
  * made while the tables were empty. */
 static void ask_to_add(struct transaction *tx, const struct addition *list, unsigned count, struct rows *ret_rows)
 {
-    struct arena *arena = transaction_arena(tx);
-    struct text(*cells)[COLUMN_COUNT] = arena_alloc(arena, sizeof *cells * count), columns[COLUMN_COUNT];
+    struct sql_list rows = {0};
     for (unsigned i = 0; i < count; i++) {
         const struct wording *wording = &list[i].wording;
-        cells[i][ID] = text_of(list[i].id);
-        cells[i][USER_ID] = text_of(list[i].user_id);
-        cells[i][EVENT_ID] = text_of(list[i].event_id);
-        cells[i][TYPE] = text_of(wording->type);
-        cells[i][TITLE] = text_of(wording->title);
-        cells[i][BODY] = text_of(wording->body);
-        cells[i][DATA] = wording->data;
-        cells[i][CREATED_AT] = rows_number(arena, list[i].created_at);
+        sql_list_add(tx, &rows, "ttttttsi", list[i].id, list[i].user_id, list[i].event_id, wording->type, wording->title, wording->body,
+                     &wording->data, list[i].created_at);
     }
-    for (unsigned i = 0; i < COLUMN_COUNT; i++)
-        columns[i] = postgres_text_array(arena, &cells[0][i], count, COLUMN_COUNT);
-    sql_ask(
+    sql_ask_list(
         tx, ret_rows,
         "WITH given AS (SELECT id::uuid, user_id::uuid, event_id::uuid, type, title, body, data, created_at::bigint, place"
         " FROM unnest(?1::text[], ?2::text[], ?3::text[], ?4::text[], ?5::text[], ?6::text[], ?7::text[], ?8::text[])"
@@ -156,8 +145,7 @@ static void ask_to_add(struct transaction *tx, const struct addition *list, unsi
         " counted AS (UPDATE recipients SET last_seq = tops.seq FROM (SELECT user_id, max(seq) AS seq FROM added GROUP BY user_id) AS tops"
         " WHERE recipients.user_id = tops.user_id)"
         " SELECT id, seq FROM added",
-        "bbbbbbbb", &columns[ID], &columns[USER_ID], &columns[EVENT_ID], &columns[TYPE], &columns[TITLE], &columns[BODY], &columns[DATA],
-        &columns[CREATED_AT]);
+        &rows);
 }
 
 static int add_together(struct transaction *tx, struct addition *list, unsigned count)
