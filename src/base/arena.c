@@ -1,6 +1,6 @@
 /*
  * Arenas: a chain of blocks that grows at its head, and a list of deferred calls that lives in the blocks. Not thread-safe: an arena
- * belongs to one fiber. A few first blocks are kept by each thread, since every request takes one (see MEMORY_KEEPS).
+ * belongs to one fiber. A few blocks of each size are kept by each thread, since every request takes some (see MEMORY_KEEPS).
  */
 #include "base/arena.h"
 
@@ -14,8 +14,10 @@
 #include <string.h>
 
 #define BLOCK_SIZE 4096
-#define BLOCK_SIZE_MAX (64 * 1024)
-#define SPARE_MAX 64
+#define SIZES 5 /* each twice the one before */
+#define BLOCK_SIZE_MAX (BLOCK_SIZE << (SIZES - 1))
+#define SPARE_FIRST_MAX 64
+#define SPARE_MAX 4 /* of each larger size */
 
 struct block {
     struct block *older;
@@ -36,8 +38,10 @@ struct arena {
 };
 
 _Thread_local jmp_buf *memory_rescue;
-static _Thread_local struct block *spare;
-static _Thread_local unsigned spare_count;
+static _Thread_local struct spare {
+    struct block *newest;
+    unsigned count;
+} spares[SIZES];
 
 void memory_short(void)
 {
@@ -51,15 +55,27 @@ static size_t round_up(size_t size)
     return (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
 }
 
+/* NULL for a block that is larger than all. */
+static struct spare *spare_of(size_t size)
+{
+    unsigned i = 0;
+    while (i < SIZES && size > (size_t)BLOCK_SIZE << i)
+        i++;
+    return i < SIZES ? &spares[i] : NULL;
+}
+
+/* Of that size, or the next one that is kept. */
 static struct block *block_new(size_t size)
 {
-    struct block *block = spare;
-    if (block && size <= BLOCK_SIZE) {
-        spare = block->older;
-        spare_count--;
+    struct spare *spare = spare_of(size);
+    struct block *block = spare ? spare->newest : NULL;
+    if (block) {
+        spare->newest = block->older;
+        spare->count--;
     } else {
         if (size > SIZE_MAX - sizeof *block)
             return NULL;
+        size = spare ? (size_t)BLOCK_SIZE << (spare - spares) : size;
         block = memory_get(sizeof *block + size);
         if (!block)
             return NULL;
@@ -71,10 +87,11 @@ static struct block *block_new(size_t size)
 
 static void block_free(struct block *block)
 {
-    if (MEMORY_KEEPS && block->size == BLOCK_SIZE && spare_count < SPARE_MAX) {
-        block->older = spare;
-        spare = block;
-        spare_count++;
+    struct spare *spare = MEMORY_KEEPS ? spare_of(block->size) : NULL;
+    if (spare && spare->count < (spare == spares ? SPARE_FIRST_MAX : SPARE_MAX)) {
+        block->older = spare->newest;
+        spare->newest = block;
+        spare->count++;
         return;
     }
     free(block);

@@ -9,6 +9,10 @@ void *memory_get(size_t size);
 void *memory_get_zeroed(size_t size);
 void *memory_grow(void *at, size_t size);
 
+/* At the start of a process that works in batches: the heap keeps what one batch gives back for the next, instead of handing the pages to the system
+ * and having them zeroed again. Some 2 MB at most. */
+void memory_keep_heap(void);
+
 /* Whether a thread keeps what it may need again: not under a sanitizer, which shall see each use after the end. */
 #if defined(__SANITIZE_ADDRESS__)
 #define MEMORY_KEEPS 0

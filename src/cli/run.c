@@ -1,5 +1,6 @@
 /* `purser run` and `purser migrate`: picks the services and hands them to the process skeleton. */
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/settings.h"
 #include "base/uuid.h"
 #include "cli/cli.h"
@@ -123,6 +124,7 @@ int cli_run(struct cli_arguments *arguments)
         return status;
     if (!cli_load_settings(arguments))
         return 1;
+    memory_keep_heap();
     settings_each_unknown(environ, warn_of_unknown, NULL);
     choose(arguments, &choice);
     status = check_reach(&choice);
