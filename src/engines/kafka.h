@@ -7,7 +7,7 @@
 
 #include <librdkafka/rdkafka.h>
 
-/* Settings that every instance has, on the thread that makes it; NULL and words in `why` where librdkafka refuses. */
+/* Settings that every instance has; NULL and words in `why` where librdkafka refuses. */
 rd_kafka_conf_t *kafka_conf_new(const char *brokers, char *why, size_t why_size);
 void kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value);
 

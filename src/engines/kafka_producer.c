@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #define POLL_MS 200 /* a topic waits as long to be made, at the start */
@@ -24,7 +23,6 @@
 #define TOPIC_WAIT_MS 5000
 #define CLOSE_WAIT_MS 5000
 #define TOPICS_MAX 64
-#define TIMER_SLACK_NS 1000000UL
 
 /* All records of one call; on its fiber's stack. */
 struct job {
@@ -75,17 +73,9 @@ static int open_socket(int domain, int type, int protocol, void *opaque)
     return fd;
 }
 
-/* librdkafka's main thread waits up to the last whole millisecond before a timer is due, and spins through the rest. Its threads inherit this of
- * the one that makes them: their waits end a millisecond late. */
-static void relax_timers(void)
-{
-    prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
-}
-
 rd_kafka_conf_t *kafka_conf_new(const char *brokers, char *why, size_t why_size)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    relax_timers();
     if (rd_kafka_conf_set(conf, "bootstrap.servers", brokers, why, why_size) != RD_KAFKA_CONF_OK) {
         rd_kafka_conf_destroy(conf);
         return NULL;
