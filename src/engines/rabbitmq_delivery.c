@@ -13,7 +13,8 @@ struct texts {
 static const char *keep(struct texts *texts, amqp_bytes_t bytes)
 {
     char *start = texts->at;
-    memcpy(start, bytes.bytes, bytes.len);
+    if (bytes.len) /* else bytes may be NULL */
+        memcpy(start, bytes.bytes, bytes.len);
     start[bytes.len] = '\0';
     texts->at += bytes.len + 1;
     return start;
