@@ -43,12 +43,10 @@ void *memory_grow(void *at, size_t size)
 /* ---- what is kept ---- */
 
 #define HEAP_KEPT (2 << 20)
-#define MAPPED_MIN (1 << 20) /* else setting the former would leave it at 128 KB for good */
 
 void memory_keep_heap(void)
 {
-    mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
-    mallopt(M_MMAP_THRESHOLD, MAPPED_MIN);
+    mallopt(M_TRIM_THRESHOLD, HEAP_KEPT); /* from then on the C library maps what is larger than 128 KB, and keeps none of that */
 }
 
 #define SIZES 17 /* the last holds 264 bytes */
