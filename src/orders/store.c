@@ -84,7 +84,8 @@ static void ask_for_stock(struct transaction *tx, const char *sku, int64_t quant
             "ti", sku, quantity);
 }
 
-/* Whatever its plan, PostgreSQL's statement locks the products in the order of their skus. */
+/* By either of its usual plans (the list's order, or the index's) PostgreSQL locks the products in the order of their skus. By another one two
+ * processes could wait for each other: that is ended as a deadlock, and tried again. */
 void orders_store_stocks_ask(struct transaction *tx, struct stocks *stocks)
 {
     bool together = database_is_postgres(transaction_database(tx));

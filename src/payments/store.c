@@ -96,7 +96,7 @@ static void ask_to_settle(struct transaction *tx, const struct payment_end *end,
             "tttti", end->id, end->status, end->failure_code, end->provider_ref, clock_wall_ms());
 }
 
-/* Whatever its plan, the statement locks the payments in the order of their ids. Rows are payments, and then the place of their ends. */
+/* By its usual plans the statement locks the payments in the order of their ids. Rows are payments, and then the place of their ends. */
 static void ask_to_settle_together(struct transaction *tx, const struct payment_end *ends, unsigned count, struct rows *ret_rows)
 {
     struct sql_list list = {0};
