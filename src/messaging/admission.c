@@ -7,7 +7,7 @@
 
 #include <pthread.h>
 
-#define LOOK_MS 500
+#define LOOK_MS 250
 #define STALE_MS 2000
 #define SMOOTH_MS 2000 /* what is done comes in batches: of one look alone the pace is off by half */
 #define AWAY_SMOOTH 64 /* orders */
@@ -66,7 +66,7 @@ static void look_at_pace(struct admission *admission, int64_t now_ms, int64_t ta
     int64_t passed_ms = now_ms - admission->look_ms;
     if (passed_ms < LOOK_MS)
         return;
-    bool waits = target_ms && own_wait_ms(admission, now_ms) >= (double)target_ms / 2;
+    bool waits = target_ms && own_wait_ms(admission, now_ms) >= (double)target_ms / 4;
     double pace = (double)(admission->done - admission->look_done) / (double)passed_ms;
     bool tells = passed_ms < STALE_MS && ((waits && admission->look_waits) || (admission->pace > 0 && pace > admission->pace));
     if (tells && admission->pace > 0)
