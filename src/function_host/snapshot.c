@@ -3,19 +3,17 @@
  * each call, so after a few calls no page is missed any more, and rolling back is a hundred pages to copy.
  *
  * The stack is not rolled back: nobody looks below its end. What is mapped after the snapshot is unmapped. Whatever else
- * changes the map of memory, or starts a thread, ends the snapshot first. The functions at the end of this file see to
- * that; they stand before the C library's for the whole process. */
+ * changes the map of memory, or starts a thread, ends the snapshot first: stand_ins.c sees to that. */
 #include "function_host/snapshot.h"
 
+#include "function_host/regions.h"
+#include "function_host/stand_ins.h"
+
 #include <assert.h>
-#include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -23,7 +21,6 @@
 #include <unistd.h>
 
 #define PAGE 4096u
-#define REGIONS_MAX 512u
 #define MAPPINGS_MAX 1024u
 #define COPIES_MAX 16384u
 #define BLANKS_MAX 1024u
@@ -39,13 +36,6 @@
 /* Around what the C library keeps of the thread. The kernel writes into it (rseq). */
 #define THREAD_BYTES (3 * PAGE)
 #define CODE_PAGES 4096u
-
-struct region {
-    uintptr_t start, end;
-    bool anonymous;
-    bool code; /* may be executed: a sealed worker cannot change its protection, so what is there is always copied back */
-    bool heap; /* of the C library, which grows at its end */
-};
 
 struct range {
     uintptr_t start, end;
@@ -63,8 +53,6 @@ struct snapshot {
     uint8_t copy[COPIES_MAX][PAGE];
 };
 
-static struct region regions[REGIONS_MAX];
-static size_t region_count;
 static bool surveyed, disturbed;
 static unsigned life = LIFE_FIRST; /* of the next snapshot, in calls */
 static struct snapshot *taken;
@@ -72,43 +60,16 @@ static struct sigaction former;
 
 static void on_write(int signal_number, siginfo_t *info, void *machine);
 
-static void add_region(const char *line)
-{
-    unsigned long start, end, inode;
-    char rights[5], path[32] = "";
-    if (sscanf(line, "%lx-%lx %4s %*s %*s %lu %31s", &start, &end, rights, &inode, path) < 4)
-        return;
-    if (rights[1] != 'w' || rights[3] != 'p' || !strcmp(path, "[stack]"))
-        return;
-    if (region_count < REGIONS_MAX)
-        regions[region_count] = (struct region){
-            .start = start,
-            .end = end,
-            .anonymous = inode == 0,
-            .code = rights[2] == 'x',
-            .heap = !strcmp(path, "[heap]"),
-        };
-    region_count++;
-}
-
 void snapshot_survey(int proc_fd)
 {
     mallopt(M_MMAP_MAX, 0); /* what the C library maps by itself would not be seen */
     /* A sealed process cannot set a handler. */
     struct sigaction action = {.sa_sigaction = on_write, .sa_flags = SA_SIGINFO};
     sigaction(SIGSEGV, &action, &former);
-    int fd = openat(proc_fd, "self/maps", O_RDONLY | O_CLOEXEC);
-    FILE *maps = fd < 0 ? NULL : fdopen(fd, "r");
-    if (!maps)
-        return;
-    char line[512];
-    while (fgets(line, sizeof(line), maps))
-        add_region(line);
-    fclose(maps);
-    surveyed = region_count <= REGIONS_MAX;
+    surveyed = regions_survey(proc_fd);
 }
 
-/* System calls by number: the functions at the end would take them for somebody else's. */
+/* System calls by number: stand_ins.c would take them for somebody else's. */
 static bool protect(uintptr_t start, uintptr_t end, int rights)
 {
     return start >= end || syscall(SYS_mprotect, start, end - start, rights) == 0;
@@ -176,8 +137,8 @@ static struct range thread_part(const struct region *region)
 static bool protect_all(int rights)
 {
     bool done = true;
-    for (size_t i = 0; i < region_count; i++) {
-        const struct region *region = &regions[i];
+    const struct region *region;
+    for (size_t i = 0; (region = regions_at(i)); i++) {
         struct range open = thread_part(region);
         if (!region->code)
             done &= protect(region->start, open.start, rights) && protect(open.end, region->end, rights);
@@ -185,8 +146,7 @@ static bool protect_all(int rights)
     return done;
 }
 
-/* There is something that cannot be rolled back. */
-static void disturb(void)
+void snapshot_disturb(void)
 {
     if (!surveyed || disturbed)
         return;
@@ -195,22 +155,14 @@ static void disturb(void)
     disturbed = true;
 }
 
-static const struct region *region_of(uintptr_t page)
-{
-    for (size_t i = 0; i < region_count; i++)
-        if (page >= regions[i].start && page < regions[i].end)
-            return &regions[i];
-    return NULL;
-}
-
 static void on_write(int signal_number, siginfo_t *info, void *machine)
 {
     int error = errno;
     uintptr_t page = page_of(info->si_addr);
-    const struct region *region = snapshot_is_taken() && info->si_code == SEGV_ACCERR ? region_of(page) : NULL;
+    const struct region *region = snapshot_is_taken() && info->si_code == SEGV_ACCERR ? regions_find(page, page + PAGE) : NULL;
     if (region && !region->code) {
         if (!keep(page, region) || !protect(page, page + PAGE, PROT_READ | PROT_WRITE))
-            disturb();
+            snapshot_disturb();
     } else if (former.sa_flags & SA_SIGINFO) {
         former.sa_sigaction(signal_number, info, machine);
     } else if (sigaction(signal_number, &former, NULL)) { /* else it comes again */
@@ -238,11 +190,12 @@ static bool keep_code(const struct region *region)
 
 static bool keep_always(void)
 {
-    for (size_t i = 0; i < region_count; i++) {
-        struct range open = thread_part(&regions[i]);
+    const struct region *region;
+    for (size_t i = 0; (region = regions_at(i)); i++) {
+        struct range open = thread_part(region);
         for (uintptr_t page = open.start; page < open.end; page += PAGE)
             keep_copy(page);
-        if (regions[i].code && !keep_code(&regions[i]))
+        if (region->code && !keep_code(region))
             return false;
     }
     taken->always = taken->copies;
@@ -260,11 +213,12 @@ bool snapshot_take(void)
     taken = (struct snapshot *)memory;
     mallopt(M_TRIM_THRESHOLD, INT32_MAX); /* the heap must not shrink below what it is now */
     taken->heap_end = (uintptr_t)sbrk(0);
-    for (size_t i = 0; i < region_count; i++)
-        if (regions[i].heap)
-            regions[i].end = taken->heap_end;
+    struct region *region;
+    for (size_t i = 0; (region = regions_at(i)); i++)
+        if (region->heap)
+            region->end = taken->heap_end;
     if (!keep_always() || !protect_all(PROT_READ))
-        disturb();
+        snapshot_disturb();
     return !disturbed;
 }
 
@@ -292,7 +246,7 @@ static void learn_anew(void)
     taken->copies = taken->always;
     taken->blanks = taken->blanks_copied = 0;
     if (!protect_all(PROT_READ))
-        disturb();
+        snapshot_disturb();
 }
 
 bool snapshot_roll_back(void)
@@ -331,92 +285,37 @@ void snapshot_will_write(void *data, size_t size)
         byte[size - 1] = byte[size - 1];
 }
 
-static bool is_known(uintptr_t start, size_t size)
+/* The pages that it has a part of. */
+static struct range pages_of(const void *address, size_t size)
 {
-    for (size_t i = 0; i < region_count; i++)
-        if (start < regions[i].end && regions[i].start < start + size)
-            return true;
-    return false;
+    return (struct range){(uintptr_t)address, page_of((const char *)address + size + PAGE - 1)};
 }
 
-/* A mapping is one region more before the snapshot; what is made after it is unmapped again. */
-static void note_mapping(uintptr_t start, size_t size, int rights, int flags)
+void snapshot_note_mapping(const void *address, size_t size, int rights, int flags)
 {
-    uintptr_t end = page_of((void *)(start + size + PAGE - 1));
-    if (taken && taken->mappings < MAPPINGS_MAX)
-        taken->mapping[taken->mappings++] = (struct range){start, end};
-    else if (!taken && region_count < REGIONS_MAX && rights == (PROT_READ | PROT_WRITE) && flags & MAP_PRIVATE)
-        regions[region_count++] = (struct region){.start = start, .end = end, .anonymous = flags & MAP_ANONYMOUS};
-    else
-        disturb();
-}
-
-static void note_unmapping(uintptr_t start, size_t size)
-{
-    uintptr_t end = page_of((void *)(start + size + PAGE - 1));
-    for (size_t i = 0; i < region_count && !taken; i++) {
-        if (regions[i].start == start && regions[i].end == end) {
-            regions[i] = regions[--region_count];
-            return;
-        }
+    if (!snapshot_is_possible())
+        return;
+    struct range made = pages_of(address, size);
+    if (taken && taken->mappings < MAPPINGS_MAX) {
+        taken->mapping[taken->mappings++] = made;
+        return;
     }
-    if (is_known(start, size))
-        disturb();
+    struct region region = {.start = made.start, .end = made.end, .anonymous = flags & MAP_ANONYMOUS};
+    if (taken || rights != (PROT_READ | PROT_WRITE) || !(flags & MAP_PRIVATE) || !regions_add(region))
+        snapshot_disturb();
 }
 
-/* In place of the C library's. */
-
-/* Under both its names: the headers rename it, the engine was built without. */
-void *mmap_by_its_name(void *address, size_t size, int rights, int flags, int fd, off_t offset) __asm__("mmap");
-
-void *mmap_by_its_name(void *address, size_t size, int rights, int flags, int fd, off_t offset)
+void snapshot_note_unmapping(const void *address, size_t size)
 {
-    bool watched = surveyed && !disturbed;
-    if (watched && flags & MAP_FIXED && is_known((uintptr_t)address, size))
-        disturb();
-    long memory = syscall(SYS_mmap, address, size, rights, flags, fd, offset);
-    if (watched && memory != -1)
-        note_mapping((uintptr_t)memory, size, rights, flags);
-    return (void *)memory;
+    if (!snapshot_is_possible())
+        return;
+    struct range gone = pages_of(address, size);
+    if (taken || !regions_remove(gone.start, gone.end))
+        snapshot_note_change(address, size);
 }
 
-void *mmap(void *address, size_t size, int rights, int flags, int fd, off_t offset)
+void snapshot_note_change(const void *address, size_t size)
 {
-    return mmap_by_its_name(address, size, rights, flags, fd, offset);
-}
-
-int munmap(void *address, size_t size)
-{
-    if (surveyed && !disturbed)
-        note_unmapping((uintptr_t)address, size);
-    return (int)syscall(SYS_munmap, address, size);
-}
-
-int mprotect(void *address, size_t size, int rights)
-{
-    if (is_known((uintptr_t)address, size))
-        disturb();
-    return (int)syscall(SYS_mprotect, address, size, rights);
-}
-
-int madvise(void *address, size_t size, int advice)
-{
-    bool changes = advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_REMOVE;
-    if (taken && changes && is_known((uintptr_t)address, size))
-        disturb();
-    return (int)syscall(SYS_madvise, address, size, advice);
-}
-
-/* Not even the engine, which asks for it when memory is short: it would take from the heap. */
-int malloc_trim(size_t pad)
-{
-    return 0;
-}
-
-int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument)
-{
-    disturb();
-    int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) =
-        (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(RTLD_NEXT, "pthread_create");
-    return create(thread, attributes, start, argument);
+    if (regions_find((uintptr_t)address, (uintptr_t)address + size))
+        snapshot_disturb();
 }
