@@ -32,6 +32,7 @@
 #define SOCKET_PATH "/api/v1/notifications/ws"
 #define ROUTE_COOKIE "purser_route"
 #define DRAIN_SPREAD_MS 5000
+#define REFUSED_PAUSE_MS 100
 
 static struct http_server *server;
 static struct router *own;
@@ -142,6 +143,14 @@ static void set_route_cookie(struct http_request *request, struct http_response 
                     arena_printf(request->arena, ROUTE_COOKIE "=%s; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax", id));
 }
 
+/* Whoever asks again as soon as he is refused would get as many answers as the cores give. A proxy's connection is everybody's. */
+static void slow_down(const struct http_request *request, struct http_response *response)
+{
+    bool too_many = response->status == 429 || (response->status == 503 && limits_is_login(request));
+    if (too_many && !*settings_text("trusted_proxies"))
+        response->pause_ms = REFUSED_PAUSE_MS;
+}
+
 /* Whoever has signed out is out with the answer. */
 static void note_logout(const struct http_request *request, const struct http_response *response)
 {
@@ -164,6 +173,7 @@ static FIBER_FN void answer(struct http_request *request, struct http_response *
     if (!asking.verdict.policy)
         limits_peek(request->client_address, &asking.verdict);
     limits_decorate(&asking.verdict, response);
+    slow_down(request, response);
 }
 
 /* What every answer carries, beside what is left of a limit. */

@@ -47,7 +47,7 @@ void limits_peek(const char *address, struct limits_verdict *ret_verdict)
         *ret_verdict = (struct limits_verdict){"ip", by_address, of_address(address)};
 }
 
-static bool is_login(const struct http_request *request)
+bool limits_is_login(const struct http_request *request)
 {
     return request->method == HTTP_POST && text_equal(request->path, text_of("/api/v1/auth/login"));
 }
@@ -97,7 +97,7 @@ bool limits_take(struct http_request *request, struct limits_verdict *ret_verdic
         allowed = count("user", request->identity.user_id, by_user, ret_verdict);
     else
         allowed = count("ip", address, by_address, ret_verdict);
-    if (allowed && is_login(request)) {
+    if (allowed && limits_is_login(request)) {
         const char *both = arena_printf(request->arena, "%s %s", address, email_of(request));
         allowed = count("login", address, by_login, ret_verdict) && count("login", both, by_login, ret_verdict);
     }

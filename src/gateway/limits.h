@@ -16,6 +16,7 @@ struct limits_verdict {
 void limits_load(void);
 /* Whether an address has anything left: asked before a signature is computed for it. Takes nothing. */
 bool limits_address_has_room(const char *address);
+bool limits_is_login(const struct http_request *request);
 /* Takes one: the user's limit where there is an identity, else the address's; for sign-ins those of logins as well; callbacks of payment
  * providers have one of their own instead. False: refused. */
 bool limits_take(struct http_request *request, struct limits_verdict *ret_verdict);

@@ -1,7 +1,7 @@
 /*
  * A client's connection: bytes in, whole requests out, one at a time and in order. It is a small machine: reading a head, reading a body, a
- * request at work, lingering after the last answer, or taken over. A fiber exists in the third state alone; in the first, between
- * requests, no buffer either.
+ * request at work, a pause after an answer that asked for one, lingering after the last answer, or taken over. A fiber exists in the third
+ * state alone; in the first, between requests, no buffer either.
  *
  * What comes while a request is at work is kept up to a limit, then the system keeps it. A client that stops sending (a half close) still
  * gets its answer, but its fiber is cancelled soon after, since most such clients are gone; a broken connection cancels at once.
@@ -50,6 +50,8 @@ static void set_due(struct connection *connection, bool moved)
     struct tcp *tcp = &connection->tcp;
     if (connection->state == CONNECTION_WORK)
         tcp_set_due(tcp, connection->ended ? now + HANG_UP_MS : 0);
+    else if (connection->state == CONNECTION_PAUSE)
+        return; /* it was set as the pause began */
     else if (tcp_queued(tcp))
         await_written(connection);
     else if (connection->state == CONNECTION_BODY || (connection->state == CONNECTION_HEAD && connection->in.size)) {
@@ -116,7 +118,7 @@ void connection_settle(struct connection *connection, bool moved)
         tcp_close(&connection->tcp); /* nobody will send the rest */
     } else if (!connection->tcp.closing && connection->state != CONNECTION_LINGER && connection->state != CONNECTION_UPGRADED) {
         set_due(connection, moved);
-        tcp_read(&connection->tcp, !connection->ended && connection->in.size < PIPELINE_MAX);
+        tcp_read(&connection->tcp, !connection->ended && connection->state != CONNECTION_PAUSE && connection->in.size < PIPELINE_MAX);
     }
     connection_count_busy(connection);
 }
@@ -188,7 +190,20 @@ static void become_upgraded(struct connection *connection)
     buffer_fini(&in);
 }
 
-void connection_answered(struct connection *connection, bool close)
+/* Until its end nothing is read or taken. It is counted as busy: what was sent meanwhile is answered before a drain ends. */
+static void begin_pause(struct connection *connection, int pause_ms)
+{
+    connection->state = CONNECTION_PAUSE;
+    tcp_set_due(&connection->tcp, clock_mono_ms() + pause_ms);
+}
+
+static void end_pause(struct connection *connection)
+{
+    connection->state = CONNECTION_HEAD;
+    advance(connection, (struct text){"", 0});
+}
+
+void connection_answered(struct connection *connection, bool close, int pause_ms)
 {
     if (connection->closed) {
         if (connection->upgrade.events)
@@ -206,6 +221,8 @@ void connection_answered(struct connection *connection, bool close)
     connection->state = CONNECTION_HEAD;
     if (close && !connection->tcp.closing)
         linger(connection);
+    else if (!close && pause_ms)
+        begin_pause(connection, pause_ms);
     if (connection->advancing)
         return;
     if (connection->state == CONNECTION_HEAD && connection->in.size)
@@ -225,6 +242,7 @@ static void on_read(struct tcp *tcp, struct text bytes)
         return;
     case CONNECTION_LINGER:
         return;
+    case CONNECTION_PAUSE:
     case CONNECTION_WORK:
         buffer_add(&connection->in, bytes.at, bytes.size);
         if (connection->in.failed)
@@ -269,7 +287,7 @@ static void on_written(struct tcp *tcp)
         connection->upgrade.events->written(connection->upgrade.context);
     else if (connection->state == CONNECTION_LINGER)
         linger(connection);
-    else if (connection->state != CONNECTION_WORK)
+    else if (connection->state != CONNECTION_WORK && connection->state != CONNECTION_PAUSE)
         advance(connection, (struct text){"", 0});
 }
 
@@ -280,6 +298,8 @@ static void on_due(struct tcp *tcp)
         connection->upgrade.events->due(connection->upgrade.context);
     else if (connection->state == CONNECTION_WORK)
         cancel(connection);
+    else if (connection->state == CONNECTION_PAUSE)
+        end_pause(connection);
     else if (tcp_queued(tcp) && tcp_unwritten(tcp) < connection->unwritten)
         await_written(connection); /* slow, but reading */
     else if (connection->state == CONNECTION_LINGER || tcp_queued(tcp) || (connection->state == CONNECTION_HEAD && !connection->in.size))

@@ -28,7 +28,7 @@ struct http_exchange {
     char inlined[EXCHANGE_INLINE];
 };
 
-enum connection_state { CONNECTION_HEAD, CONNECTION_BODY, CONNECTION_WORK, CONNECTION_LINGER, CONNECTION_UPGRADED };
+enum connection_state { CONNECTION_HEAD, CONNECTION_BODY, CONNECTION_WORK, CONNECTION_PAUSE, CONNECTION_LINGER, CONNECTION_UPGRADED };
 
 struct connection {
     struct tcp tcp;
@@ -103,8 +103,8 @@ void connection_refuse(struct connection *connection, int status, const char *wh
 void connection_settle(struct connection *connection, bool moved);
 /* Whether anything of a client's request or our answer is under way, for the listener's count. */
 void connection_count_busy(struct connection *connection);
-/* The answer is written, or the connection was taken over: what comes next? */
-void connection_answered(struct connection *connection, bool close);
+/* The answer is written, or the connection was taken over: what comes next? `pause_ms`: where it is not closed, after so long. */
+void connection_answered(struct connection *connection, bool close, int pause_ms);
 void connection_tell_drain(struct connection *connection);
 
 /* exchange.c */

@@ -176,11 +176,12 @@ static void at_work(struct listener *listener, int change)
 static void finish(struct http_exchange *exchange, bool close)
 {
     struct connection *connection = exchange->connection;
+    int pause_ms = exchange->response.pause_ms;
     exchange->fiber = NULL;
     at_work(connection->listener, -1);
     connection->exchange = NULL;
     exchange_free(exchange);
-    connection_answered(connection, close);
+    connection_answered(connection, close, pause_ms);
 }
 
 /* Whether the connection can go on. */

@@ -63,6 +63,7 @@ struct http_response {
     struct http_headers headers;
     struct text body;
     bool close;    /* close the connection after it */
+    int pause_ms;  /* for so long the connection's next request is not read; 0: at once */
     bool upgraded; /* the connection was taken over */
 };
 

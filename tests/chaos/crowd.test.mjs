@@ -70,6 +70,19 @@ test('a reader that does not read holds nobody up', async () => {
     await quick.close();
 });
 
+test('whoever asks again as soon as he is refused is read again a little later', async () => {
+    const body = JSON.stringify({ email: new_email(), password: PASSWORD });
+    const login = `POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    const socket = connect(), began = Date.now();
+    socket.write(login.repeat(30));
+    const statuses = () => [...socket.text.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => status);
+    await until('all are answered', () => statuses().length === 30);
+    const refused = statuses().filter((status) => status === '429').length;
+    assert.ok(refused > 1);
+    assert.ok(Date.now() - began >= (refused - 1) * 100);
+    socket.destroy();
+});
+
 test('a flood of logins is bounded, and other routes go on', async () => {
     const ada = await register(shop);
     const seen = new Set();

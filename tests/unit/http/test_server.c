@@ -6,6 +6,8 @@
 
 #include <semaphore.h>
 
+#define PAUSE_MS 100
+
 static _Atomic int cancelled, begun;
 
 static void answer(void *context, struct http_request *request, struct http_response *response)
@@ -24,6 +26,9 @@ static void answer(void *context, struct http_request *request, struct http_resp
         char *bytes = arena_alloc(response->arena, size);
         memset(bytes, 'x', size);
         respond_bytes(response, 200, "text/plain", (struct text){bytes, size});
+    } else if (text_equal(request->path, text_of("/often"))) {
+        response->pause_ms = PAUSE_MS;
+        respond_empty(response, 429);
     } else if (text_equal(request->path, text_of("/nothing"))) {
         return;
     } else if (text_equal(request->path, text_of("/bad-header"))) {
@@ -110,6 +115,34 @@ static void pipeline_script(struct loopback *l)
 static void test_pipelining(void **state)
 {
     struct loopback l = with(pipeline_script);
+    loopback_run(&l);
+}
+
+/* What was sent behind the answer that asked for a pause, or during it, waits; nobody else does. */
+static void pause_script(struct loopback *l)
+{
+    char text[4096];
+    int fd = loopback_connect(l), other = loopback_connect(l);
+    int64_t began_ms = clock_mono_ms();
+    loopback_say(l, fd, "GET /often HTTP/1.1\r\nHost: x\r\n\r\nGET /often HTTP/1.1\r\nHost: x\r\n\r\nGET /3 HT");
+    LOOPBACK_CHECK(l, loopback_answer(l, fd, false, text, sizeof text) == 429);
+    LOOPBACK_CHECK(l, ask(l, other, "GET /other HTTP/1.1\r\nHost: x\r\n\r\n", text, sizeof text) == 200);
+    LOOPBACK_CHECK(l, loopback_answer(l, fd, false, text, sizeof text) == 429);
+    LOOPBACK_CHECK(l, clock_mono_ms() - began_ms >= PAUSE_MS);
+    LOOPBACK_CHECK(l, ask(l, fd, "TP/1.1\r\nHost: x\r\n\r\n", text, sizeof text) == 200 && strstr(text, "GET /3?"));
+    LOOPBACK_CHECK(l, clock_mono_ms() - began_ms >= 2 * PAUSE_MS);
+    LOOPBACK_CHECK(l, ask(l, fd, "GET /4 HTTP/1.1\r\nHost: x\r\n\r\n", text, sizeof text) == 200);
+    /* Whoever goes away meanwhile, and whoever is not kept anyway. */
+    LOOPBACK_CHECK(l, ask(l, other, "GET /often HTTP/1.1\r\nHost: x\r\n\r\n", text, sizeof text) == 429);
+    close(other);
+    LOOPBACK_CHECK(l, ask(l, fd, "GET /often HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", text, sizeof text) == 429);
+    LOOPBACK_CHECK(l, loopback_ended(fd));
+    close(fd);
+}
+
+static void test_pause(void **state)
+{
+    struct loopback l = with(pause_script);
     loopback_run(&l);
 }
 
@@ -326,16 +359,19 @@ static void test_too_many_at_work(void **state)
 static void drain_script(struct loopback *l)
 {
     char text[4096];
-    int before = loopback_connect(l), idle = loopback_connect(l);
+    int before = loopback_connect(l), idle = loopback_connect(l), pausing = loopback_connect(l);
     LOOPBACK_CHECK(l, ask(l, idle, "GET /x HTTP/1.1\r\nHost: x\r\n\r\n", text, sizeof text) == 200);
     loopback_say(l, before, "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n");
+    LOOPBACK_CHECK(l, ask(l, pausing, "GET /often HTTP/1.1\r\nHost: x\r\n\r\n", text, sizeof text) == 429);
+    loopback_say(l, pausing, "GET /p HTTP/1.1\r\nHost: x\r\n\r\n");
     http_server_drain(l->server, 3000, 0);
+    LOOPBACK_CHECK(l, loopback_answer(l, pausing, false, text, sizeof text) == 200 && strstr(text, "Connection: close\r\n"));
     LOOPBACK_CHECK(l, loopback_answer(l, before, false, text, sizeof text) == 200);
     int during = loopback_connect(l);
     LOOPBACK_CHECK(l, ask(l, during, "GET /y HTTP/1.1\r\nHost: x\r\n\r\n", text, sizeof text) == 200);
     LOOPBACK_CHECK(l, ask(l, idle, "GET /z HTTP/1.1\r\nHost: x\r\n\r\n", text, sizeof text) == 200);
     LOOPBACK_CHECK(l, strstr(text, "Connection: close\r\n") && loopback_ended(idle));
-    close(before), close(idle), close(during);
+    close(before), close(idle), close(pausing), close(during);
     for (int i = 0; i < LOOPBACK_WAIT_S * 100 && http_server_in_flight(l->server); i++)
         usleep(10000);
     LOOPBACK_CHECK(l, http_server_in_flight(l->server) == 0);
@@ -439,6 +475,7 @@ int main(void)
         cmocka_unit_test(test_keep_alive),
         cmocka_unit_test(test_http_1_0),
         cmocka_unit_test(test_pipelining),
+        cmocka_unit_test(test_pause),
         cmocka_unit_test(test_deep_pipelining),
         cmocka_unit_test(test_every_split),
         cmocka_unit_test(test_refusals),
