@@ -22,7 +22,8 @@
 
 #define PAGE 4096u
 #define MAPPINGS_MAX 1024u
-#define COPIES_MAX 16384u
+/* They count as the function's memory, so there are few: 8 MB. Who writes to more gains little by it. */
+#define COPIES_MAX 2048u
 #define BLANKS_MAX 1024u
 /* So many pages that were blank are copied like others: that is cheaper than to have the kernel give them anew each time. */
 #define BLANKS_COPIED 64u
@@ -146,12 +147,20 @@ static bool protect_all(int rights)
     return done;
 }
 
+static void drop_copies(void)
+{
+    syscall(SYS_munmap, taken, sizeof(*taken));
+    taken = NULL;
+}
+
 void snapshot_disturb(void)
 {
     if (!surveyed || disturbed)
         return;
-    if (taken)
+    if (taken) {
         protect_all(PROT_READ | PROT_WRITE);
+        drop_copies();
+    }
     disturbed = true;
 }
 
@@ -229,15 +238,14 @@ bool snapshot_is_possible(void)
 
 bool snapshot_is_taken(void)
 {
-    return taken && !disturbed;
+    return taken != NULL;
 }
 
 static void release(void)
 {
     if (!protect_all(PROT_READ | PROT_WRITE))
         abort();
-    syscall(SYS_munmap, taken, sizeof(*taken));
-    taken = NULL;
+    drop_copies();
     life = life * LIFE_GROWTH < LIFE_MAX ? life * LIFE_GROWTH : LIFE_MAX;
 }
 
