@@ -23,6 +23,7 @@ static void refill(struct budget *budget, uint64_t now_ns)
     uint64_t gained_ns = (now_ns - budget->refilled_at_ns) / REFILL;
     budget->refilled_at_ns += gained_ns * REFILL;
     budget->left_ns = gained_ns < (uint64_t)(size_ns - budget->left_ns) ? budget->left_ns + (int64_t)gained_ns : size_ns;
+    budget->used_up &= budget->left_ns < size_ns;
 }
 
 struct budget *budget_take(const char *function, uint64_t now_ns)
@@ -54,9 +55,6 @@ bool budget_charge(struct budget *budget, uint64_t used_ns, uint64_t now_ns)
 {
     refill(budget, now_ns);
     budget->left_ns = used_ns < (uint64_t)(budget->left_ns + size_ns) ? budget->left_ns - (int64_t)used_ns : -size_ns;
-    if (budget->left_ns <= 0)
-        budget->used_up = true;
-    else if (budget->left_ns == size_ns)
-        budget->used_up = false;
+    budget->used_up |= budget->left_ns <= 0;
     return budget->used_up;
 }

@@ -76,6 +76,20 @@ static void test_workers_of_a_function_share_one(void **state)
     budget_give(one);
 }
 
+/* Also where nobody has looked at it meanwhile, for it had no worker. */
+static void test_a_new_worker_of_a_full_one_does_not_stand_back(void **state)
+{
+    struct budget *budget = budget_take("paused", now_ns);
+    assert_true(budget_charge(budget, SIZE, now_ns));
+    budget_give(budget);
+    budget = budget_take("paused", now_ns + REFILL * SIZE - REFILL);
+    assert_true(budget->used_up);
+    budget_give(budget);
+    budget = budget_take("paused", now_ns + REFILL * SIZE);
+    assert_false(budget->used_up);
+    budget_give(budget);
+}
+
 /* More functions than there may be workers, one after the other: the one that has used up its budget is remembered longest. */
 static void test_the_fullest_is_forgotten_first(void **state)
 {
@@ -115,6 +129,7 @@ int main(void)
         cmocka_unit_test_setup(test_owes_no_more_than_its_size, set_up),
         cmocka_unit_test_setup(test_little_never_stands_back_and_much_does, set_up),
         cmocka_unit_test_setup(test_workers_of_a_function_share_one, set_up),
+        cmocka_unit_test_setup(test_a_new_worker_of_a_full_one_does_not_stand_back, set_up),
         cmocka_unit_test_setup(test_the_fullest_is_forgotten_first, set_up),
         cmocka_unit_test_setup(test_every_worker_there_may_be_finds_one, set_up),
     };
