@@ -14,7 +14,7 @@
 
 #define FRAME_HEAD 7
 #define METHOD_MAX 1024 /* the routing key is at most 255 bytes */
-#define PROPERTIES_MAX 4096
+#define PROPERTIES_MAX 4096 /* but for the headers' texts */
 
 static bool make_room(struct rabbitmq_frames *frames, size_t size)
 {
@@ -72,15 +72,18 @@ static bool add_method(struct rabbitmq_frames *frames, const char *queue)
     return size >= 0;
 }
 
-static bool add_properties(struct rabbitmq_frames *frames, amqp_basic_properties_t *properties, uint64_t body_size)
+/* `texts`: bytes of the headers' texts, which are as long as whoever sent the message liked. */
+static bool add_properties(struct rabbitmq_frames *frames, amqp_basic_properties_t *properties, size_t texts, uint64_t body_size)
 {
-    char *at = begin_frame(frames, PROPERTIES_MAX);
+    size_t max = PROPERTIES_MAX + texts, frame = frames->frame_max - FRAME_HEAD - 1;
+    max = max < frame ? max : frame;
+    char *at = begin_frame(frames, max);
     if (!at)
         return false;
     put_32(&at, (uint32_t)AMQP_BASIC_CLASS << 16); /* and a weight of 0 */
     put_32(&at, (uint32_t)(body_size >> 32));
     put_32(&at, (uint32_t)body_size);
-    int size = amqp_encode_properties(AMQP_BASIC_CLASS, properties, (amqp_bytes_t){PROPERTIES_MAX - 12, at});
+    int size = amqp_encode_properties(AMQP_BASIC_CLASS, properties, (amqp_bytes_t){max - 12, at});
     if (size >= 0)
         end_frame(frames, AMQP_FRAME_HEADER, 12 + (size_t)size);
     return size >= 0;
@@ -130,7 +133,9 @@ bool rabbitmq_frames_add(struct rabbitmq_frames *frames, const struct rabbitmq_o
         .reply_to = bytes_of(message->reply_to),
         .headers = {.num_entries = count, .entries = entries},
     };
-    return add_method(frames, out->queue) && add_properties(frames, &properties, message->body.size) && add_body(frames, message->body);
+    size_t texts = (out->error ? strlen(out->error) : 0) + (message->traceparent ? strlen(message->traceparent) : 0);
+    return add_method(frames, out->queue) && add_properties(frames, &properties, texts, message->body.size) &&
+           add_body(frames, message->body);
 }
 
 bool rabbitmq_frames_send(const struct rabbitmq_frames *frames, int fd)
