@@ -1,15 +1,12 @@
 /*
- * The payment service's SQL: payments, refunds and when they are due. Ends are conditional updates, so that of an answer, a callback and the
+ * The payment service's SQL: payments, and when they and refunds are due. Ends are conditional updates, so that of an answer, a callback and the
  * reconciler, which may come at once, one settles a payment and the others find it settled.
  */
 #include "payments/store.h"
 
 #include "base/clock.h"
-#include "payments/rules.h"
 
 #include <errno.h>
-
-#define CLAIM_MAX 64
 
 #define PAYMENT_COLUMNS \
     "id, order_id, user_id, amount, currency, method, status, failure_code, provider_ref, refunded, settled, attempts, is_unknown, " \
@@ -132,6 +129,19 @@ int payments_store_payments_settle(struct transaction *tx, const struct payment_
     return 0;
 }
 
+int payments_store_payment_give_back(struct transaction *tx, const char *id, int64_t amount_minor, struct payment *ret_payment)
+{
+    struct rows rows;
+    int code = sql_query(tx, &rows,
+                         "UPDATE payments SET settled = settled + ?2, sequence = sequence + 1, updated_at = ?3, "
+                         "status = CASE WHEN settled + ?2 < amount THEN 'partially_refunded' ELSE 'refunded' END "
+                         "WHERE id = ?1 RETURNING " PAYMENT_COLUMNS,
+                         "tii", id, amount_minor, clock_wall_ms());
+    if (code == 0)
+        *ret_payment = payment_of(&rows, 0);
+    return code;
+}
+
 int payments_store_payment_postpone(struct transaction *tx, const char *id, bool is_unknown, int64_t due_at)
 {
     return sql_send(tx, "UPDATE payments SET is_unknown = ?2, due_at = ?3, attempts = attempts + 1 WHERE id = ?1 AND status = 'pending'",
@@ -144,7 +154,7 @@ int payments_store_payments_claim(struct transaction *tx, int64_t now, int64_t n
     int code = sql_query(tx, &rows,
                          "UPDATE payments SET due_at = ?2 WHERE id IN (SELECT id FROM payments WHERE due_at <= ?1 ORDER BY due_at "
                          "LIMIT ?3) AND due_at <= ?1 RETURNING " PAYMENT_COLUMNS,
-                         "iii", now, next_due_at, (int64_t)CLAIM_MAX);
+                         "iii", now, next_due_at, (int64_t)PAYMENTS_STORE_CLAIM_MAX);
     if (code == 0)
         payments_of(tx, &rows, ret_list, ret_count);
     return code;
@@ -169,108 +179,6 @@ int payments_store_payments(struct transaction *tx, const struct payment_filter 
     if (code == 0)
         payments_of(tx, &rows, ret_list, ret_count);
     return code;
-}
-
-/* ---- refunds ---- */
-
-#define REFUND_COLUMNS "id, payment_id, status, reason, amount, attempts"
-
-static struct refund refund_of(const struct rows *rows, unsigned row)
-{
-    return (struct refund){
-        .id = rows_text(rows, row, 0),
-        .payment_id = rows_text(rows, row, 1),
-        .status = rows_text(rows, row, 2),
-        .reason = rows_text(rows, row, 3),
-        .amount_minor = rows_integer(rows, row, 4),
-        .attempts = rows_integer(rows, row, 5),
-    };
-}
-
-int payments_store_refund_insert(struct transaction *tx, const struct refund *refund, int64_t due_at)
-{
-    int code = sql_run(tx,
-                       "INSERT INTO refunds (id, payment_id, amount, status, reason, attempts, due_at, created_at, updated_at) "
-                       "VALUES (?1, ?2, ?3, 'pending', ?4, 1, ?5, ?6, ?6) ON CONFLICT (id) DO NOTHING",
-                       "ttitii", refund->id, refund->payment_id, refund->amount_minor, refund->reason, due_at, clock_wall_ms());
-    if (code != 1)
-        return code;
-    code = sql_run(tx, "UPDATE payments SET refunded = refunded + ?2, updated_at = ?3 WHERE id = ?1", "tii", refund->payment_id,
-                   refund->amount_minor, clock_wall_ms());
-    return code < 0 ? code : code == 1 ? 1 : -ENOENT;
-}
-
-int payments_store_refund(struct transaction *tx, const char *id, struct refund *ret_refund)
-{
-    struct rows rows;
-    int code = sql_query(tx, &rows, "SELECT " REFUND_COLUMNS " FROM refunds WHERE id = ?1", "t", id);
-    if (code < 0)
-        return code;
-    if (!rows.count)
-        return -ENOENT;
-    *ret_refund = refund_of(&rows, 0);
-    return 0;
-}
-
-/* 1 and the refund when it was pending. */
-static int end_refund(struct transaction *tx, const char *id, const char *status, struct refund *ret_refund)
-{
-    struct rows rows;
-    int code = sql_query(tx, &rows,
-                         "UPDATE refunds SET status = ?2, due_at = NULL, updated_at = ?3 WHERE id = ?1 AND status = 'pending' "
-                         "RETURNING " REFUND_COLUMNS,
-                         "tti", id, status, clock_wall_ms());
-    if (code < 0 || !rows.count)
-        return code;
-    *ret_refund = refund_of(&rows, 0);
-    return 1;
-}
-
-int payments_store_refund_settle(struct transaction *tx, const char *id, struct refund *ret_refund, struct payment *ret_payment)
-{
-    struct rows rows;
-    int code = end_refund(tx, id, "succeeded", ret_refund);
-    if (code != 1)
-        return code;
-    code = sql_query(tx, &rows,
-                     "UPDATE payments SET settled = settled + ?2, sequence = sequence + 1, updated_at = ?3, "
-                     "status = CASE WHEN settled + ?2 < amount THEN 'partially_refunded' ELSE 'refunded' END "
-                     "WHERE id = ?1 RETURNING " PAYMENT_COLUMNS,
-                     "tii", ret_refund->payment_id, ret_refund->amount_minor, clock_wall_ms());
-    if (code < 0)
-        return code;
-    *ret_payment = payment_of(&rows, 0);
-    return 1;
-}
-
-int payments_store_refund_fail(struct transaction *tx, const char *id)
-{
-    struct refund refund = {0};
-    int code = end_refund(tx, id, "failed", &refund);
-    if (code != 1)
-        return code;
-    return sql_send(tx, "UPDATE payments SET refunded = refunded - ?2, updated_at = ?3 WHERE id = ?1", "tii", refund.payment_id,
-                    refund.amount_minor, clock_wall_ms());
-}
-
-int payments_store_refund_postpone(struct transaction *tx, const char *id, int64_t due_at)
-{
-    return sql_send(tx, "UPDATE refunds SET due_at = ?2, attempts = attempts + 1 WHERE id = ?1 AND status = 'pending'", "ti", id, due_at);
-}
-
-int payments_store_refunds_claim(struct transaction *tx, int64_t now, int64_t next_due_at, struct refund **ret_list, unsigned *ret_count)
-{
-    struct rows rows;
-    int code = sql_query(tx, &rows,
-                         "UPDATE refunds SET due_at = ?2 WHERE id IN (SELECT id FROM refunds WHERE due_at <= ?1 ORDER BY due_at LIMIT ?3) "
-                         "AND due_at <= ?1 RETURNING " REFUND_COLUMNS,
-                         "iii", now, next_due_at, (int64_t)CLAIM_MAX);
-    if (code < 0)
-        return code;
-    *ret_list = arena_alloc(transaction_arena(tx), sizeof **ret_list * (rows.count + 1));
-    for (*ret_count = 0; *ret_count < rows.count; ++*ret_count)
-        (*ret_list)[*ret_count] = refund_of(&rows, *ret_count);
-    return 0;
 }
 
 /* ---- when something is due ---- */

@@ -4,6 +4,9 @@
 
 #include "engines/database.h"
 
+/* So many are claimed at once. */
+#define PAYMENTS_STORE_CLAIM_MAX 64
+
 struct payment {
     const char *id, *order_id, *user_id;
     int64_t amount_minor;
@@ -31,9 +34,11 @@ struct payment_end {
 /* Gives pending payments their ends, which are sorted by id, all in one wait. A payment that had an end before, and the second end of one that
  * has two here, has no id in `ret_payments`. */
 int payments_store_payments_settle(struct transaction *tx, const struct payment_end *ends, unsigned count, struct payment *ret_payments);
+/* The provider gave back a part of a captured payment: the payment with its new status. */
+int payments_store_payment_give_back(struct transaction *tx, const char *id, int64_t amount_minor, struct payment *ret_payment);
 /* One more attempt at what is pending is due later. */
 int payments_store_payment_postpone(struct transaction *tx, const char *id, bool is_unknown, int64_t due_at);
-/* Those that are due by now get another due_at, for whoever claims them. Up to 64. */
+/* Those that are due by now get another due_at, for whoever claims them. */
 int payments_store_payments_claim(struct transaction *tx, int64_t now, int64_t next_due_at, struct payment **ret_list, unsigned *ret_count);
 
 struct payment_filter {
