@@ -24,34 +24,17 @@ static bool skip_value(struct json_scan *scan, struct text *ret_string)
     }
 }
 
-/* A member's name and the colon behind it. */
-static bool read_name(struct json_scan *scan, struct text *ret_name)
-{
-    json_skip_blanks(scan);
-    if (scan->at == scan->end || *scan->at != '"')
-        return json_scan_fail(scan, "a member's name is missing");
-    if (!json_scan_string(scan, ret_name))
-        return false;
-    json_skip_blanks(scan);
-    return json_take(scan, ':') || json_scan_fail(scan, "a colon is missing");
-}
-
 /* A container's up to its closing bracket. */
 static bool skip_content(struct json_scan *scan, char closing)
 {
     struct text unused;
-    bool good = true;
     if (++scan->depth > JSON_DEPTH_MAX)
         return json_scan_fail(scan, "nested too deep");
-    json_skip_blanks(scan);
-    for (bool first = true; good && !json_take(scan, closing); first = false) {
-        if (!first && !json_take(scan, ','))
-            return json_scan_fail(scan, "a comma or a closing bracket is missing");
-        good = (closing == ']' || read_name(scan, &unused)) && skip_value(scan, &unused);
-        json_skip_blanks(scan);
-    }
+    for (bool first = true; json_scan_more(scan, closing, first); first = false)
+        if ((closing == '}' && !json_scan_name(scan, &unused)) || !skip_value(scan, &unused))
+            return false;
     scan->depth--;
-    return good;
+    return !scan->problem;
 }
 
 static struct json_member *find(struct json_member *members, unsigned count, struct text name)
@@ -88,12 +71,9 @@ static bool read_object(struct json_scan *scan, struct json_member *members, uns
     if (!json_take(scan, '{'))
         return json_scan_fail(scan, "this is no object");
     scan->depth = 1;
-    json_skip_blanks(scan);
-    for (bool first = true; !json_take(scan, '}'); first = false) {
+    for (bool first = true; json_scan_more(scan, '}', first); first = false) {
         struct text name, unused;
-        if (!first && !json_take(scan, ','))
-            return json_scan_fail(scan, "a comma or a closing bracket is missing");
-        if (!read_name(scan, &name))
+        if (!json_scan_name(scan, &name))
             return false;
         struct json_member *member = find(members, count, name);
         if (member ? !read_wanted(scan, member) : !skip_value(scan, &unused))
@@ -101,21 +81,15 @@ static bool read_object(struct json_scan *scan, struct json_member *members, uns
         left -= member != NULL;
         if (enough && !left)
             return true;
-        json_skip_blanks(scan);
     }
-    json_skip_blanks(scan);
-    return scan->at == scan->end || json_scan_fail(scan, "something follows the value");
+    return !scan->problem && json_scan_end(scan);
 }
 
 int json_check(struct arena *arena, struct text source, struct err *err)
 {
     struct json_scan scan = json_scan_of(arena, source);
     struct text unused;
-    bool good = skip_value(&scan, &unused);
-    json_skip_blanks(&scan);
-    if (good && scan.at < scan.end)
-        good = json_scan_fail(&scan, "something follows the value");
-    return good ? 0 : json_scan_refuse(&scan, err);
+    return skip_value(&scan, &unused) && json_scan_end(&scan) ? 0 : json_scan_refuse(&scan, err);
 }
 
 static void clear(struct json_member *members, unsigned count)

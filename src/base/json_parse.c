@@ -68,14 +68,8 @@ static bool parse_member(struct json_scan *scan, json_t *object)
 {
     struct text name;
     size_t before = json_object_size(object);
-    json_skip_blanks(scan);
-    if (scan->at == scan->end || *scan->at != '"')
-        return json_scan_fail(scan, "a member's name is missing");
-    if (!json_scan_string(scan, &name))
+    if (!json_scan_name(scan, &name))
         return false;
-    json_skip_blanks(scan);
-    if (!json_take(scan, ':'))
-        return json_scan_fail(scan, "a colon is missing");
     json_t *value = begin_value(scan);
     if (!value || json_object_setn_new_nocheck(object, name.at, name.size, value))
         return false;
@@ -91,21 +85,16 @@ static bool parse_element(struct json_scan *scan, json_t *array)
 /* The content of a container up to its closing bracket. What is in the tree goes with the tree, so nothing is lost where this ends early. */
 static bool fill(struct json_scan *scan, json_t *value)
 {
-    bool is_object = json_is_object(value), good = true;
-    char closing = is_object ? '}' : ']';
+    bool is_object = json_is_object(value);
     if (!is_object && !json_is_array(value))
         return true;
     if (++scan->depth > JSON_DEPTH_MAX)
         return json_scan_fail(scan, "nested too deep");
-    json_skip_blanks(scan);
-    for (bool first = true; good && !json_take(scan, closing); first = false) {
-        if (!first && !json_take(scan, ','))
-            return json_scan_fail(scan, "a comma or a closing bracket is missing");
-        good = is_object ? parse_member(scan, value) : parse_element(scan, value);
-        json_skip_blanks(scan);
-    }
+    for (bool first = true; json_scan_more(scan, is_object ? '}' : ']', first); first = false)
+        if (is_object ? !parse_member(scan, value) : !parse_element(scan, value))
+            return false;
     scan->depth--;
-    return good;
+    return !scan->problem;
 }
 
 /* ---- the whole ---- */
@@ -114,11 +103,7 @@ int json_parse(struct arena *arena, struct text source, json_t **ret_tree, struc
 {
     struct json_scan scan = json_scan_of(arena, source);
     json_t *tree = begin_value(&scan);
-    bool good = tree && fill(&scan, json_keep(arena, tree));
-    json_skip_blanks(&scan);
-    if (good && scan.at < scan.end)
-        good = json_scan_fail(&scan, "something follows the value");
-    if (good) {
+    if (tree && fill(&scan, json_keep(arena, tree)) && json_scan_end(&scan)) {
         *ret_tree = tree;
         return 0;
     }

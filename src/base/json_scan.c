@@ -16,6 +16,33 @@ bool json_scan_fail(struct json_scan *scan, const char *problem)
     return false;
 }
 
+/* ---- what is between values ---- */
+
+bool json_scan_more(struct json_scan *scan, char closing, bool first)
+{
+    json_skip_blanks(scan);
+    if (json_take(scan, closing))
+        return false;
+    return first || json_take(scan, ',') || json_scan_fail(scan, "a comma or a closing bracket is missing");
+}
+
+bool json_scan_name(struct json_scan *scan, struct text *ret_name)
+{
+    json_skip_blanks(scan);
+    if (scan->at == scan->end || *scan->at != '"')
+        return json_scan_fail(scan, "a member's name is missing");
+    if (!json_scan_string(scan, ret_name))
+        return false;
+    json_skip_blanks(scan);
+    return json_take(scan, ':') || json_scan_fail(scan, "a colon is missing");
+}
+
+bool json_scan_end(struct json_scan *scan)
+{
+    json_skip_blanks(scan);
+    return scan->at == scan->end || json_scan_fail(scan, "something follows the value");
+}
+
 /* ---- strings ---- */
 
 /* Four hexadecimal digits; negative if they are none. */

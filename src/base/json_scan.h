@@ -35,6 +35,13 @@ static inline bool json_take(struct json_scan *scan, char byte)
     return true;
 }
 
+/* Whether a container has one more element or member: passes over the comma before it. False at the closing bracket, which is taken, and where
+ * there is neither: that is a problem. */
+bool json_scan_more(struct json_scan *scan, char closing, bool first);
+/* A member's name and the colon behind it. */
+bool json_scan_name(struct json_scan *scan, struct text *ret_name);
+/* Whether nothing follows; else that is a problem. */
+bool json_scan_end(struct json_scan *scan);
 /* The opening quote is next. The bytes are of the source, or of the arena where there are escapes; valid UTF-8 and without a NUL. */
 bool json_scan_string(struct json_scan *scan, struct text *ret_string);
 /* Passes over it. ret_is_whole: it has neither fraction nor exponent. */

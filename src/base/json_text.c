@@ -65,14 +65,9 @@ static void put_string(struct out *out, const char *string)
 
 static void put_integer(struct out *out, int64_t value)
 {
-    char digits[24], *at = digits + sizeof digits;
-    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    do
-        *--at = (char)('0' + left % 10);
-    while (left /= 10);
-    if (value < 0)
-        *--at = '-';
-    put(out, at, (size_t)(digits + sizeof digits - at));
+    char room[DECIMAL_ROOM];
+    struct text digits = decimal_print(value, room);
+    put(out, digits.at, digits.size);
 }
 
 static void put_name(struct out *out, const char *name)

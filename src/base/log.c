@@ -121,14 +121,9 @@ static void add_number(struct buffer *out, double value)
 
 static void add_integer(struct buffer *out, int64_t value)
 {
-    char digits[24], *at = digits + sizeof digits;
-    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    do
-        *--at = (char)('0' + rest % 10);
-    while (rest /= 10);
-    if (value < 0)
-        *--at = '-';
-    buffer_add(out, at, (size_t)(digits + sizeof digits - at));
+    char room[DECIMAL_ROOM];
+    struct text digits = decimal_print(value, room);
+    buffer_add(out, digits.at, digits.size);
 }
 
 static void add_value(struct buffer *out, const char *type, va_list *arguments)

@@ -86,6 +86,18 @@ int text_to_int64(struct text digits, int64_t *ret_value)
     return 0;
 }
 
+struct text decimal_print(int64_t number, char room[DECIMAL_ROOM])
+{
+    char *end = room + DECIMAL_ROOM, *at = end;
+    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    do
+        *--at = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (number < 0)
+        *--at = '-';
+    return (struct text){at, (size_t)(end - at)};
+}
+
 /* The length of the sequence at `at`, or 0 if it is none (the table of RFC 3629 section 4). */
 static size_t utf8_sequence(const unsigned char *at, size_t left)
 {

@@ -29,6 +29,9 @@ struct text text_trim(struct text whole);
 bool text_split(struct text *rest, char separator, struct text *ret_part);
 /* A whole decimal number without sign or leading blanks. 0, or -EINVAL, or -ERANGE beyond INT64_MAX. */
 int text_to_int64(struct text digits, int64_t *ret_value);
+/* In decimal, in room of the caller's. */
+#define DECIMAL_ROOM 24
+struct text decimal_print(int64_t number, char room[DECIMAL_ROOM]);
 /* Whether the bytes are valid UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool text_is_utf8(struct text bytes);
 

@@ -298,15 +298,9 @@ struct text *rows_add(struct rows_builder *builder)
 
 struct text rows_number(struct arena *arena, int64_t number)
 {
-    char digits[24], *at = digits + sizeof digits;
-    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
-    do
-        *--at = (char)('0' + rest % 10);
-    while (rest /= 10);
-    if (number < 0)
-        *--at = '-';
-    size_t size = (size_t)(digits + sizeof digits - at);
-    return (struct text){arena_copy(arena, at, size), size};
+    char room[DECIMAL_ROOM];
+    struct text digits = decimal_print(number, room);
+    return (struct text){arena_copy(arena, digits.at, digits.size), digits.size};
 }
 
 static const struct text *cell(const struct rows *rows, unsigned row, unsigned column)

@@ -71,6 +71,18 @@ static void numbers(void **state)
     }
 }
 
+static void printed_numbers(void **state)
+{
+    const struct {
+        int64_t number;
+        const char *digits;
+    } cases[] = {{0, "0"}, {7, "7"}, {-10, "-10"}, {INT64_MAX, "9223372036854775807"}, {INT64_MIN, "-9223372036854775808"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char room[DECIMAL_ROOM];
+        assert_true(text_equal(decimal_print(cases[i].number, room), text_of(cases[i].digits)));
+    }
+}
+
 static void utf8(void **state)
 {
     const char *good[] = {"", "abc", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xf4\x8f\xbf\xbf"};
@@ -149,9 +161,15 @@ static void hexadecimal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(comparing),  cmocka_unit_test(splitting), cmocka_unit_test(numbers),
-        cmocka_unit_test(utf8),       cmocka_unit_test(buffers),   cmocka_unit_test(a_buffer_that_cannot_grow_says_so),
-        cmocka_unit_test(base64url),  cmocka_unit_test(hexadecimal),
+        cmocka_unit_test(comparing),
+        cmocka_unit_test(splitting),
+        cmocka_unit_test(numbers),
+        cmocka_unit_test(printed_numbers),
+        cmocka_unit_test(utf8),
+        cmocka_unit_test(buffers),
+        cmocka_unit_test(a_buffer_that_cannot_grow_says_so),
+        cmocka_unit_test(base64url),
+        cmocka_unit_test(hexadecimal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
