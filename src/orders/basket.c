@@ -160,6 +160,7 @@ static struct stocks *stocks_of(struct arena *arena, struct line **lines, unsign
             stocks->list[stocks->count - 1].quantity += lines[i]->quantity;
         else
             stocks->list[stocks->count++] = (struct stock){.sku = lines[i]->sku, .quantity = lines[i]->quantity};
+    stocks->is_shared = stocks->count < count;
     return stocks;
 }
 

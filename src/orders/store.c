@@ -84,22 +84,40 @@ static void ask_for_stock(struct transaction *tx, const char *sku, int64_t quant
             "ti", sku, quantity);
 }
 
-/* By either of its usual plans (the list's order, or the index's) PostgreSQL locks the products in the order of their skus. By another one two
- * processes could wait for each other: that is ended as a deadlock, and tried again. */
-void orders_store_stocks_ask(struct transaction *tx, struct stocks *stocks)
+/* Where lines may have to be taken one by one afterwards, whichever comes first, what they may take is locked before, in the order of the skus:
+ * two processes would wait for each other else, and for the second that PostgreSQL takes to see that. What is sold out nobody can take. */
+static void lock_in_order(struct transaction *tx, struct stocks *stocks)
 {
-    bool together = database_is_postgres(transaction_database(tx));
+    struct sql_list skus = {0};
+    for (unsigned i = 0; i < stocks->count; i++)
+        sql_list_add(tx, &skus, "t", stocks->list[i].sku);
+    sql_ask_list(tx, &stocks->locked, "SELECT 1 FROM products WHERE sku = ANY (?1::text[]) AND stock > 0 ORDER BY sku FOR UPDATE", &skus);
+}
+
+/* By either of its usual plans (the list's order, or the index's) the update locks the products in the order of their skus, too. By another one two
+ * processes could wait for each other: that is ended as a deadlock, and tried again. */
+static void ask_together(struct transaction *tx, struct stocks *stocks)
+{
     struct sql_list wanted = {0};
     for (unsigned i = 0; i < stocks->count; i++)
-        if (together)
-            sql_list_add(tx, &wanted, "ti", stocks->list[i].sku, stocks->list[i].quantity);
-        else
-            ask_for_stock(tx, stocks->list[i].sku, stocks->list[i].quantity, &stocks->list[i].own);
+        sql_list_add(tx, &wanted, "ti", stocks->list[i].sku, stocks->list[i].quantity);
+    if (stocks->is_shared)
+        lock_in_order(tx, stocks);
     sql_ask_list(tx, &stocks->together,
                  "UPDATE products SET stock = stock - quantity::bigint FROM unnest(?1::text[], ?2::text[]) WITH ORDINALITY"
                  " AS wanted (wanted_sku, quantity, place) WHERE sku = wanted_sku AND sku = ANY (?1::text[]) AND stock >= quantity::bigint"
                  " RETURNING name, unit_price, currency, place",
                  &wanted);
+}
+
+void orders_store_stocks_ask(struct transaction *tx, struct stocks *stocks)
+{
+    if (database_is_postgres(transaction_database(tx))) {
+        ask_together(tx, stocks);
+        return;
+    }
+    for (unsigned i = 0; i < stocks->count; i++)
+        ask_for_stock(tx, stocks->list[i].sku, stocks->list[i].quantity, &stocks->list[i].own);
 }
 
 static void note_taken(struct stock *stock, const struct rows *rows, unsigned row)

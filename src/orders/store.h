@@ -51,7 +51,8 @@ struct stock {
 struct stocks {
     struct stock *list;
     unsigned count;
-    struct rows together; /* the store's, and so is the next */
+    bool is_shared;               /* one is wanted by several, of whom some may get it where there is too little for all */
+    struct rows together, locked; /* the store's, and so is the next */
     bool is_told;
 };
 /* Asks to take all of each, or nothing of it (see sql_ask); after sql_settle the list is told what came of it. */

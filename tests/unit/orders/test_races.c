@@ -416,6 +416,55 @@ static void a_basket_is_judged_anew_by_each_run(void)
     assert_false(placing.basket.is_stale);
 }
 
+#define COMPANY 4
+
+/* Baskets of one transaction: one each of two products, and all of each, which is one too many then. */
+struct company {
+    const char *skus[2];
+    unsigned runs;
+};
+
+static int place_company(struct transaction *tx, void *arg)
+{
+    struct company *company = arg;
+    struct line lines[COMPANY], *sorted[COMPANY];
+    struct basket baskets[COMPANY];
+    void *list[COMPANY];
+    int code = 0;
+    company->runs++;
+    for (unsigned i = 0; i < COMPANY; i++) {
+        lines[i] = (struct line){.sku = company->skus[i % 2], .quantity = i < 2 ? 1 : 999};
+        sorted[i] = &lines[i];
+        baskets[i] =
+            (struct basket){.user_id = user_id, .lines = &lines[i], .sorted = &sorted[i], .count = 1, .payment_method = "pm_card_visa"};
+        list[i] = &baskets[i];
+    }
+    baskets_ask(tx, list, COMPANY);
+    for (unsigned i = 0; i < COMPANY && code == 0; i++) {
+        struct http_response answer = {.arena = transaction_arena(tx)};
+        code = basket_place(tx, list[i], &answer);
+        assert_int_equal(answer.status, i < 2 ? 201 : 409);
+    }
+    return code;
+}
+
+/* Whoever comes first in a transaction is looked at first, and they come in one order here and in the other there. None is run again for it. */
+static void those_who_want_too_much_hold_up_nobody(void)
+{
+    const char *a = new_product(999), *b = new_product(999);
+    struct company companies[RACERS];
+    struct racer racers[RACERS];
+    for (unsigned i = 0; i < RACERS; i++) {
+        companies[i] = (struct company){.skus = {i % 2 ? a : b, i % 2 ? b : a}};
+        racers[i] = (struct racer){.body = place_company, .arg = &companies[i]};
+    }
+    assert_int_equal(race(racers, RACERS), RACERS);
+    for (unsigned i = 0; i < RACERS; i++)
+        assert_int_equal(companies[i].runs, 1);
+    assert_int_equal(stock_of(a), 999 - RACERS);
+    assert_int_equal(stock_of(b), 999 - RACERS);
+}
+
 static void all(void)
 {
     struct service_engines engines = {.database = test_database};
@@ -438,6 +487,7 @@ static void all(void)
     messages_in_any_order();
     a_deleted_user_has_no_unpaid_orders();
     a_basket_is_judged_anew_by_each_run();
+    those_who_want_too_much_hold_up_nobody();
     router_free(router);
     queue_stop(engines.queue);
     stream_stop(engines.stream);
