@@ -5,21 +5,36 @@
 #include "base/json_scan.h"
 
 #include <errno.h>
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool skip_content(struct json_scan *scan, char closing);
 
+/* Only with an exponent, or with that many digits, it may be one that no real holds. */
+static bool skip_number(struct json_scan *scan)
+{
+    bool is_whole;
+    const char *first = scan->at;
+    if (!json_scan_number(scan, &is_whole))
+        return false;
+    size_t size = (size_t)(scan->at - first);
+    if (size <= DBL_MAX_10_EXP && !memchr(first, 'e', size) && !memchr(first, 'E', size))
+        return true;
+    return isfinite(strtod(arena_copy(scan->arena, first, size), NULL)) || json_scan_fail(scan, "a number is too large");
+}
+
 /* Any value; ret_string: of a string. */
 static bool skip_value(struct json_scan *scan, struct text *ret_string)
 {
-    bool is_whole;
     json_skip_blanks(scan);
     switch (scan->at < scan->end ? *scan->at : 0) {
     case '{': scan->at++; return skip_content(scan, '}');
     case '[': scan->at++; return skip_content(scan, ']');
     case '"': return json_scan_string(scan, ret_string);
-    case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
-        return json_scan_number(scan, &is_whole);
+    case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8':
+    case '9': return skip_number(scan);
     default: return json_scan_word(scan);
     }
 }

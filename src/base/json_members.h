@@ -23,7 +23,7 @@ int json_members(struct arena *arena, struct text source, struct json_member *me
 /* The same of what is known to be JSON, as an object in one that was read is: looks no further once it has them all. */
 int json_members_known(struct arena *arena, struct text source, struct json_member *members, unsigned count);
 
-/* Whether that is one value of any kind: 0, or -EINVAL with words. */
+/* Whether that is one value of any kind, as json_parse takes it but for names that are there twice: 0, or -EINVAL with words. */
 int json_check(struct arena *arena, struct text source, struct err *err);
 
 /* One string of such an object; NULL where it is absent or something else. */

@@ -53,6 +53,9 @@ test('what fails says why', options, async () => {
     assert.match(thrown.body.error.message, /too much/);
     assert.match(thrown.body.error.stack, /:3:/);
     assert.deepEqual(thrown.body.logs, ['so far']);
+    const endless = await call(ada, await deploy(boss, 'function handler() { return JSON.rawJSON("1e999"); }'));
+    assert.equal(endless.status, 422);
+    assert.equal(endless.body.type, '/problems/function-failed');
     const loop = await call(ada, await deploy(boss, 'function handler() { for (;;); }', { timeout_ms: 100 }));
     assert.equal(loop.status, 504);
     assert.equal(loop.body.type, '/problems/function-timeout');
