@@ -112,9 +112,15 @@ static void keep_rest(struct connection *connection, struct text rest)
         tcp_close(&connection->tcp);
 }
 
+/* Whether a request is at work, or one that is there is taken after a pause. */
+static bool has_request(const struct connection *connection)
+{
+    return connection->state == CONNECTION_WORK || (connection->state == CONNECTION_PAUSE && connection->in.size);
+}
+
 void connection_settle(struct connection *connection, bool moved)
 {
-    if (connection->ended && connection->state != CONNECTION_WORK && !tcp_queued(&connection->tcp)) {
+    if (connection->ended && !has_request(connection) && !tcp_queued(&connection->tcp)) {
         tcp_close(&connection->tcp); /* nobody will send the rest */
     } else if (!connection->tcp.closing && connection->state != CONNECTION_LINGER && connection->state != CONNECTION_UPGRADED) {
         set_due(connection, moved);

@@ -293,6 +293,30 @@ static void test_half_close_is_answered(void **state)
     loopback_run(&l);
 }
 
+/* Also what waits behind answers that asked for a pause. */
+static void half_close_in_pause_script(struct loopback *l)
+{
+    char text[4096];
+    int fd = loopback_connect(l);
+    loopback_say(l, fd,
+                 "GET /wait HTTP/1.1\r\nHost: x\r\n\r\nGET /often HTTP/1.1\r\nHost: x\r\n\r\nGET /often HTTP/1.1\r\nHost: x\r\n\r\n"
+                 "GET /4 HTTP/1.1\r\nHost: x\r\n\r\nGET /often HTTP/1.1\r\nHost: x\r\n\r\n");
+    shutdown(fd, SHUT_WR);
+    LOOPBACK_CHECK(l, loopback_answer(l, fd, false, text, sizeof text) == 200 && strstr(text, "waited"));
+    LOOPBACK_CHECK(l, loopback_answer(l, fd, false, text, sizeof text) == 429);
+    LOOPBACK_CHECK(l, loopback_answer(l, fd, false, text, sizeof text) == 429);
+    LOOPBACK_CHECK(l, loopback_answer(l, fd, false, text, sizeof text) == 200 && strstr(text, "GET /4?"));
+    LOOPBACK_CHECK(l, loopback_answer(l, fd, false, text, sizeof text) == 429);
+    LOOPBACK_CHECK(l, loopback_ended(fd));
+    close(fd);
+}
+
+static void test_half_close_in_pause_is_answered(void **state)
+{
+    struct loopback l = with(half_close_in_pause_script);
+    loopback_run(&l);
+}
+
 static void slow_script(struct loopback *l)
 {
     char text[4096];
@@ -482,6 +506,7 @@ int main(void)
         cmocka_unit_test(test_100_continue),
         cmocka_unit_test(test_hang_up_cancels),
         cmocka_unit_test(test_half_close_is_answered),
+        cmocka_unit_test(test_half_close_in_pause_is_answered),
         cmocka_unit_test(test_slow_clients),
         cmocka_unit_test(test_too_many_at_work),
         cmocka_unit_test(test_drain),
