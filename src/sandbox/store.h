@@ -1,4 +1,4 @@
-/* The sandbox's charges, refunds and keys. All calls wait for the database; 0 or negative as database_transact says. */
+/* The sandbox's charges, refunds, keys and callbacks. All calls wait for the database; 0 or negative as database_transact says. */
 #ifndef PURSER_SANDBOX_STORE_H
 #define PURSER_SANDBOX_STORE_H
 
@@ -30,6 +30,9 @@ FIBER_FN int sandbox_cancel(struct database *database, const char *key, json_t *
 FIBER_FN int sandbox_refund(struct database *database, const char *key, const char *charge_id, int64_t amount_minor, json_t **ret_refund);
 /* Newest first, before the id `cursor` ("": from the start); with a key only that one. */
 FIBER_FN int sandbox_charges(struct database *database, const char *key, const char *cursor, int limit, json_t **ret_list);
+
+/* Queues what will be sent to the shop, as an event with an id of its own, in the caller's transaction. */
+int sandbox_callback_queue(struct transaction *tx, const char *type, json_t *object);
 
 struct callback {
     const char *id;
