@@ -1,15 +1,13 @@
 /*
  * The cache port inside the process: a table of entries in shards, each under its own lock, with expiry by monotonic time and the
- * least recently used entries given up beyond a bound of bytes; and publish/subscribe by calls posted to the subscribers'
- * workers, bounded in what may be under way.
+ * least recently used entries given up beyond a bound of bytes. Publish and subscribe are embedded_subscribers.c.
  */
 #include "base/clock.h"
 #include "engines/cache_ops.h"
-#include "runtime/worker.h"
+#include "engines/embedded_subscribers.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,7 +15,6 @@
 #define SHARD_BYTES_MAX (2 * 1024 * 1024)
 #define ENTRY_OVERHEAD 96
 #define BUCKETS_FIRST 64
-#define MESSAGES_MAX 10000 /* under way to workers */
 
 struct entry {
     struct entry *chain;       /* of its bucket */
@@ -35,19 +32,10 @@ struct shard {
     struct entry *oldest, *newest;
 };
 
-struct subscriber {
-    struct cache_subscription wanted;
-    char *pattern;
-    struct worker *worker;
-    struct subscriber *next;
-};
-
 struct embedded_cache {
     struct cache base; /* first */
     struct shard shards[SHARDS];
-    pthread_mutex_t lock; /* of the list, which only grows */
-    struct subscriber *subscribers;
-    _Atomic unsigned under_way;
+    struct embedded_subscribers subscribers;
 };
 
 /* ---- entries; the shard's lock is held ---- */
@@ -209,72 +197,14 @@ static int embedded_remove(struct cache *base, const char *key)
     return 0;
 }
 
-/* ---- publish and subscribe ---- */
-
-struct parcel {
-    struct embedded_cache *cache;
-    const struct subscriber *subscriber;
-    size_t channel_size, size;
-    char bytes[]; /* channel, NUL, message, NUL */
-};
-
-static void hand_over(void *arg)
-{
-    struct parcel *parcel = arg;
-    const struct cache_subscription *wanted = &parcel->subscriber->wanted;
-    wanted->message(wanted->context, parcel->bytes, (struct text){parcel->bytes + parcel->channel_size + 1, parcel->size});
-    atomic_fetch_sub(&parcel->cache->under_way, 1);
-    free(parcel);
-}
-
-static void send_to(struct embedded_cache *cache, const struct subscriber *subscriber, const char *channel, struct text message)
-{
-    size_t channel_size = strlen(channel);
-    struct parcel *parcel = malloc(sizeof *parcel + channel_size + message.size + 2);
-    if (!parcel)
-        return;
-    *parcel = (struct parcel){cache, subscriber, channel_size, message.size};
-    memcpy(parcel->bytes, channel, channel_size + 1);
-    memcpy(parcel->bytes + channel_size + 1, message.at, message.size);
-    parcel->bytes[channel_size + 1 + message.size] = 0;
-    atomic_fetch_add(&cache->under_way, 1);
-    if (worker_post(subscriber->worker, hand_over, parcel) < 0) {
-        atomic_fetch_sub(&cache->under_way, 1);
-        free(parcel);
-    }
-}
-
 static int embedded_cache_publish(struct cache *base, const struct cache_message *list, unsigned count)
 {
-    struct embedded_cache *cache = (struct embedded_cache *)base;
-    pthread_mutex_lock(&cache->lock);
-    struct subscriber *first = cache->subscribers;
-    pthread_mutex_unlock(&cache->lock);
-    for (unsigned i = 0; i < count; i++) {
-        if (atomic_load(&cache->under_way) >= MESSAGES_MAX)
-            return -EAGAIN;
-        for (struct subscriber *subscriber = first; subscriber; subscriber = subscriber->next)
-            if (cache_pattern_covers(subscriber->pattern, list[i].channel))
-                send_to(cache, subscriber, list[i].channel, list[i].text);
-    }
-    return 0;
+    return embedded_subscribers_tell(&((struct embedded_cache *)base)->subscribers, list, count);
 }
 
 static int embedded_subscribe(struct cache *base, const struct cache_subscription *wanted)
 {
-    struct embedded_cache *cache = (struct embedded_cache *)base;
-    struct subscriber *subscriber = calloc(1, sizeof *subscriber);
-    if (!subscriber || !(subscriber->pattern = strdup(wanted->pattern))) {
-        free(subscriber);
-        return -ENOMEM;
-    }
-    subscriber->wanted = *wanted;
-    subscriber->worker = worker_self();
-    pthread_mutex_lock(&cache->lock);
-    subscriber->next = cache->subscribers;
-    cache->subscribers = subscriber;
-    pthread_mutex_unlock(&cache->lock);
-    return 0;
+    return embedded_subscribers_add(&((struct embedded_cache *)base)->subscribers, wanted);
 }
 
 /* ---- the whole ---- */
@@ -282,8 +212,7 @@ static int embedded_subscribe(struct cache *base, const struct cache_subscriptio
 static void embedded_close(struct cache *base)
 {
     struct embedded_cache *cache = (struct embedded_cache *)base;
-    while (atomic_load(&cache->under_way) && fiber_self())
-        fiber_yield();
+    embedded_subscribers_fini(&cache->subscribers);
     for (unsigned i = 0; i < SHARDS; i++) {
         for (struct entry *entry; (entry = cache->shards[i].oldest);) {
             cache->shards[i].oldest = entry->newer;
@@ -292,12 +221,6 @@ static void embedded_close(struct cache *base)
         free(cache->shards[i].buckets);
         pthread_mutex_destroy(&cache->shards[i].lock);
     }
-    for (struct subscriber *subscriber; (subscriber = cache->subscribers);) {
-        cache->subscribers = subscriber->next;
-        free(subscriber->pattern);
-        free(subscriber);
-    }
-    pthread_mutex_destroy(&cache->lock);
     free(cache);
 }
 
@@ -312,7 +235,7 @@ static int embedded_open(struct cache **ret_cache, struct err *err)
     bool whole = cache != NULL;
     if (whole) {
         cache->base.ops = &embedded_cache_ops;
-        pthread_mutex_init(&cache->lock, NULL);
+        embedded_subscribers_init(&cache->subscribers);
     }
     for (unsigned i = 0; i < SHARDS && cache; i++) {
         pthread_mutex_init(&cache->shards[i].lock, NULL);
