@@ -5,21 +5,11 @@
 #ifndef PURSER_ENGINES_REDIS_LINK_H
 #define PURSER_ENGINES_REDIS_LINK_H
 
-#include "base/err.h"
-#include "base/text.h"
-#include "runtime/fiber.h"
+#include "engines/redis_address.h"
 
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
 #include <stdbool.h>
-
-/* Where and as whom. */
-struct redis_address {
-    char host[256], user[128], password[256];
-    int port, database;
-};
-/* redis://[[user]:password@]host[:port][/database]. 0 or -EINVAL with words; rediss: is refused, since hiredis 0.14 speaks no TLS. */
-int redis_address_parse(const char *url, struct redis_address *ret_address, struct err *err);
 
 struct redis_link;
 
