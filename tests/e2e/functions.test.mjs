@@ -239,7 +239,7 @@ test('from the command line', { skip: options.skip || (process.env.PURSER_BASE_U
     assert.match(await purser('deploy', file), /version 2/);
     assert.equal((await call(ada, name)).body.result, 2);
     assert.match(await purser('rollback', name), /version 1/);
-    assert.match(await purser('logs', name), /ran/);
+    await until('the call in the logs', async () => /ran/.test(await purser('logs', name)));
     fs.writeFileSync(file, 'function handler( {');
     const refused = await run(['function', 'deploy', file], shop.settings);
     assert.equal(refused.status, 1);
