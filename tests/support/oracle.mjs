@@ -1,5 +1,6 @@
 // Buyers and listeners whose own log of requests and answers is the oracle of what a system has to hold in the end, whatever
-// happened to it meanwhile: each acknowledged order is there, paid once, its stock taken once, its notifications without a gap.
+// happened to it meanwhile: each acknowledged order is there, paid once, its stock taken once, its notifications without a gap; so is each
+// acknowledged cancel, further payment and read mark.
 
 import assert from 'node:assert/strict';
 import { all_pages, new_key, stock_of } from './shop.mjs';
@@ -7,26 +8,32 @@ import { Socket } from './socket.mjs';
 import { random, sleep, until } from './wait.mjs';
 
 export const STOCK = 1000000;
-const METHODS = ['pm_card_visa', 'pm_card_visa', 'pm_card_visa', 'pm_card_visa', 'pm_sandbox_flaky', 'pm_card_chargeDeclined'];
+const DECLINED = 'pm_card_chargeDeclined';
+const METHODS = ['pm_card_visa', 'pm_card_visa', 'pm_card_visa', 'pm_card_visa', 'pm_sandbox_flaky', DECLINED];
 const FINAL = ['paid', 'payment_failed', 'cancelled'];
 
-/** Sends until there is an answer that settles it; a repeat carries the same key. */
+/** Sends until there is an answer that settles it, `repeated` if an attempt before may have been done; a repeat carries the same key. */
 export async function settle(send) {
+    let repeated = false;
     for (;;) {
         try {
             const answer = await send();
-            if (answer.status < 500 && answer.status !== 429) return answer;
+            if (answer.status < 500 && answer.status !== 429) return { ...answer, repeated };
+            repeated ||= answer.status >= 500;
         } catch {
-            // No answer: the process was killed. What it did, the repeat will tell.
+            repeated = true; // No answer: the process was killed. What it did, the repeat will tell.
         }
         await sleep(20);
     }
 }
 
-/** One buyer: orders, and now and then sends an order twice or cancels one; logs every acknowledged answer. */
+/**
+ * One buyer: orders, and now and then sends an order twice, cancels one, pays a declined one again or reads a notification; logs every
+ * acknowledged answer.
+ */
 export class Buyer {
     constructor(person, skus, seed) {
-        Object.assign(this, { person, skus, dice: random(seed), log: [], stopped: false });
+        Object.assign(this, { person, skus, dice: random(seed), log: [], read: new Set(), stopped: false });
     }
 
     pick(list) {
@@ -55,13 +62,40 @@ export class Buyer {
         this.log.push(entry);
         if (this.dice() < 0.1) assert.equal((await settle(send)).text, answer.text, 'a repeat has the same answer');
         if (this.dice() < 0.1) await this.cancel(entry);
+        if (this.dice() < 0.1) await this.pay_again();
+        if (this.dice() < 0.1) await this.read_next();
     }
 
+    /**
+     * Nobody ships here, so only an order that is cancelled refuses it: without a key, a repeat whose first answer was lost finds it done. Either
+     * answer says that it is cancelled.
+     */
     async cancel(entry) {
-        const answer = await settle(() => this.person.post(`/orders/${entry.id}/cancel`, {}, { seconds: 10 }));
-        // A repeat of a cancel whose answer was lost finds it done.
+        const key = this.pick([undefined, new_key()]);
+        const answer = await settle(() => this.person.post(`/orders/${entry.id}/cancel`, {}, { key, seconds: 10 }));
+        if (key || !answer.repeated) assert.equal(answer.status, 200, answer.text);
         assert.ok([200, 409].includes(answer.status), answer.text);
         entry.cancelled = true;
+    }
+
+    /** The first declined order gets another card; refused where the first payment has not failed yet. */
+    async pay_again() {
+        const entry = this.log.find((one) => one.payment_method === DECLINED && !one.cancelled && !one.paid_again);
+        if (!entry) return;
+        const key = new_key();
+        const answer = await settle(() => this.person.post(`/orders/${entry.id}/payments`, { payment_method: 'pm_card_visa' }, { key, seconds: 10 }));
+        assert.ok([201, 409].includes(answer.status), answer.text);
+        if (answer.status === 201) entry.paid_again = answer.body.id;
+        else if (answer.repeated) entry.perhaps_paid = true; // the earlier attempt may come late
+    }
+
+    async read_next() {
+        const { body } = await settle(() => this.person.get(`/notifications?after=${this.read.size}&limit=1`, { seconds: 10 }));
+        if (!body.data.length) return;
+        const [{ id }] = body.data;
+        const { status, text } = await settle(() => this.person.post(`/notifications/${id}/read`, {}, { seconds: 10 }));
+        assert.equal(status, 204, text);
+        this.read.add(id);
     }
 }
 
@@ -112,12 +146,19 @@ async function all_settled(buyers) {
     return true;
 }
 
-/** The provider never took the charge, and said so after the attempt's time was over. */
-const timed_out = (payments, order) => payments.filter((p) => p.order_id === order.id).every((p) => p.status === 'failed' && p.failure_code === 'timeout');
+/** Where its order may have ended, by what was acknowledged. `timed_out`: the provider never took a charge, and that was said when its time was over. */
+function ends_of(entry, timed_out) {
+    if (entry.cancelled) return ['cancelled'];
+    const declined = entry.payment_method === DECLINED && !entry.paid_again;
+    const ends = [declined ? 'payment_failed' : 'paid'];
+    if (declined && entry.perhaps_paid) ends.push('paid');
+    if (!declined && timed_out) ends.push('payment_failed');
+    return ends;
+}
 
 /**
- * Each acknowledged order is there with its total and a status that fits, and no other order is. `silent`: engines stood still or the machine
- * did, for longer than a provider is waited for, so a charge may have timed out before the provider had it.
+ * Each acknowledged order is there with its total, its payments and a status that fits, and no other order is. `silent`: engines stood still or
+ * the machine did, for longer than a provider is waited for, so a charge may have timed out before the provider had it.
  */
 async function check_orders(buyers, silent) {
     for (const { log, orders, payments } of buyers) {
@@ -126,10 +167,12 @@ async function check_orders(buyers, silent) {
             const order = there.get(entry.id);
             assert.ok(order, `acknowledged order ${entry.id} is lost`);
             assert.equal(order.total, entry.total);
-            const expected = entry.cancelled ? ['cancelled', 'payment_failed', 'paid'] : [entry.payment_method === 'pm_card_chargeDeclined' ? 'payment_failed' : 'paid'];
-            if (silent && timed_out(payments, order)) expected.push('payment_failed');
-            assert.ok(expected.includes(order.status), `${JSON.stringify(entry)} is ${order.status}: ${JSON.stringify(payments.filter((p) => p.order_id === order.id))}`);
-            if (order.status === 'paid') assert.equal(payments.filter((p) => p.order_id === order.id && p.status === 'succeeded').length, 1);
+            const own = payments.filter((p) => p.order_id === order.id), said = `${JSON.stringify(entry)} is ${order.status}: ${JSON.stringify(own)}`;
+            const expected = ends_of(entry, silent && own.some((p) => p.status === 'failed' && p.failure_code === 'timeout'));
+            assert.ok(expected.includes(order.status), said);
+            if (entry.paid_again) assert.ok(own.some((p) => p.id === entry.paid_again), `an acknowledged payment is lost: ${said}`);
+            if (order.status === 'paid') assert.equal(own.filter((p) => p.status === 'succeeded').length, 1, said);
+            if (order.status === 'cancelled') assert.ok(own.every((p) => p.status === 'failed' || p.refunded_amount === p.amount), `not refunded: ${said}`);
         }
         assert.equal(new Set(log.map((e) => e.id)).size, log.length, 'two requests were given one order');
         assert.equal(orders.length, log.length, 'there are orders that nobody was told of');
@@ -167,7 +210,7 @@ async function check_books(boss, buyers, skus) {
 
 const WANTED = { paid: ['order.created', 'order.paid'], payment_failed: ['order.created', 'order.payment_failed'], cancelled: ['order.created', 'order.cancelled'] };
 
-/** Numbers from 1 without a gap, and one notification a fact. */
+/** Numbers from 1 without a gap, one notification a fact, and what its user marked as read is read, nothing else. */
 async function check_notifications(buyers) {
     for (const buyer of buyers) {
         const wanted = buyer.orders.flatMap((order) => WANTED[order.status].map((type) => `${type} ${order.id}`));
@@ -178,8 +221,9 @@ async function check_notifications(buyers) {
         }, { seconds: 180, every_ms: 3000 }); // a look is many pages, and people's limits are on
         const rows = buyer.history;
         assert.deepEqual(rows.map((n) => n.seq), rows.map((_, at) => at + 1));
-        const facts = rows.filter((n) => n.type.startsWith('order.')).map((n) => `${n.type} ${n.data.order_id}`);
+        const facts = rows.filter((n) => n.type.startsWith('order.')).map((n) => `${n.type} ${n.data.order_id} ${n.data.payment_id}`);
         assert.equal(new Set(facts).size, facts.length, 'told twice');
+        assert.deepEqual(rows.filter((n) => n.read_at).map((n) => n.id).sort(), [...buyer.read ?? []].sort(), 'marked as read');
     }
 }
 
