@@ -1,4 +1,5 @@
-// A gateway whose services come late, break off and stand still: a real one, in front of stand-ins for instances that do as they are told.
+// A gateway whose services come late, break off and stand still: a real one, in front of stand-ins for instances that do as they are told and
+// keep what came.
 
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
@@ -6,7 +7,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import { after, before, test } from 'node:test';
 import WebSocket from 'ws';
-import { next_address, request } from '../support/client.mjs';
+import { next_address, raw, request } from '../support/client.mjs';
 import { Process, free_port, temporary_folder } from '../support/system.mjs';
 import { until, within } from '../support/wait.mjs';
 
@@ -119,6 +120,49 @@ test('a gateway takes the first request when it can tell good tokens from bad on
     if (gateway.log().some(({ event }) => event.startsWith('the door opens without'))) return; // nobody answered it for 5 s
     assert.equal(status, 200, text);
     for (let i = 0; i < 100; i += 1) assert.equal((await ask('/api/v1/orders', { token })).status, 200); // each earns a tenth of a repeat
+});
+
+const INTERNAL = ['X-User-Id', 'X-User-Role', 'X-Session-Id', 'X-Purser-Internal', 'X-Purser-Client', 'X-Purser-Expires', 'X-Purser-Timeout', 'X-Purser-Host'];
+
+/** Sends these lines and gives the internal headers that an instance was sent, as pairs of lower name and value. */
+async function internal_headers(lines, { from, token }) {
+    const mark = crypto.randomUUID(), all = ['Host: shop.example', ...(token ? [`Authorization: Bearer ${token}`] : []), ...lines];
+    const text = await raw(base, `GET /api/v1/products?mark=${mark} HTTP/1.1\r\n${all.join('\r\n')}\r\n\r\n`, { from, until_whole: true });
+    assert.match(text, /^HTTP\/1.1 200 /);
+    const [call, ...others] = [...orders[0].seen, ...orders[1].seen].filter(({ url }) => url.includes(mark));
+    assert.equal(others.length, 0);
+    const pairs = call.rawHeaders.flatMap((name, i, list) => (i % 2 ? [] : [[name.toLowerCase(), list[i + 1]]]));
+    return pairs.filter(([name]) => INTERNAL.some((one) => one.toLowerCase() === name)).sort();
+}
+
+test('who asks is said by the gateway alone: what a client says of it reaches no service, however it is written', async () => {
+    const from = next_address(), token = token_of(), claims = JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
+    const nobody = [['x-purser-client', from], ['x-purser-expires', '0'], ['x-purser-host', 'shop.example']];
+    const somebody = [['x-purser-client', from], ['x-purser-expires', String(claims.exp * 1000)], ['x-purser-host', 'shop.example'], ['x-session-id', claims.sid],
+        ['x-user-id', claims.sub], ['x-user-role', claims.role]];
+    const ways = [(name) => name, (name) => name.toLowerCase(), (name) => name.toUpperCase(), (name) => name.replace(/^X/, 'x')];
+    const sent = [...INTERNAL.flatMap((name) => ways.map((way) => [`${way(name)}: forged`])), [],
+        INTERNAL.flatMap((name) => ways.flatMap((way) => [`${way(name)}: forged`, `${way(name)}:admin`])),
+        [`Connection: keep-alive, ${INTERNAL.join(', ')}`, ...INTERNAL.map((name) => `${name}: forged`)]];
+    for (const lines of sent) {
+        for (const [wanted, who] of [[somebody, { from, token }], [nobody, { from }]]) {
+            const got = await internal_headers(lines, who);
+            const changing = got.filter(([name]) => ['x-purser-internal', 'x-purser-timeout'].includes(name));
+            assert.deepEqual(got.filter((pair) => !changing.includes(pair)), wanted, lines.join());
+            assert.match(changing.map((pair) => pair.join(' ')).join(), /^x-purser-internal \d+:[0-9a-f]{64},x-purser-timeout \d+$/, lines.join());
+        }
+    }
+});
+
+test('who asked before on a connection is nobody when the next request has no token', async () => {
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 }), from = next_address();
+    for (const token of [token_of(), undefined]) {
+        const mark = crypto.randomUUID();
+        assert.equal((await ask(`/api/v1/products?mark=${mark}`, { agent, from, token })).status, 200);
+        const { headers } = [...orders[0].seen, ...orders[1].seen].find(({ url }) => url.includes(mark));
+        assert.equal(Boolean(headers['x-user-id']), Boolean(token));
+    }
+    agent.destroy();
 });
 
 test('an instance that breaks off: what is idempotent asks the other one, what is not is sent once', async () => {
