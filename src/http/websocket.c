@@ -323,7 +323,7 @@ static const struct http_upgrade_events upgrade_events = {
 int websocket_accept(struct http_request *request, struct http_response *response, const char *protocol,
                      const struct websocket_events *events, void *context, struct websocket **ret_socket)
 {
-    if (websocket_check(request, response))
+    if (websocket_check(request, response) || websocket_choose(request, protocol, response))
         return -EPROTO;
     struct websocket *socket = memory_get_zeroed(sizeof *socket);
     if (!socket)

@@ -26,8 +26,9 @@ struct websocket_events {
     bool (*drain)(void *context, struct websocket *socket);
 };
 
-/* Accepts the upgrade (checks version, key, Origin is the caller's matter). `protocol` is the chosen sub-protocol or NULL. 0 and
- * the socket, response->upgraded is set and the handler returns; or -EPROTO after a problem answer (400, 426). */
+/* Accepts the upgrade (checks version, key, Origin is the caller's matter). `protocol` is the sub-protocol that is spoken here, or NULL: a client
+ * that offers it is told its name, one that offers none is not, one that offers only others is refused. 0 and the socket,
+ * response->upgraded is set and the handler returns; or -EPROTO after a problem answer (400, 426). */
 int websocket_accept(struct http_request *request, struct http_response *response, const char *protocol,
                      const struct websocket_events *events, void *context, struct websocket **ret_socket);
 

@@ -53,9 +53,66 @@ int websocket_check(struct http_request *request, struct http_response *response
     return 0;
 }
 
+/* ---- sub-protocols ---- */
+
+struct offers {
+    unsigned next_header;
+    struct text rest;
+};
+
+/* One after the other, without those that carry a token. */
+static bool next_offer(const struct http_request *request, struct offers *offers, struct text *ret_protocol)
+{
+    for (;;) {
+        while (text_split(&offers->rest, ',', ret_protocol)) {
+            *ret_protocol = text_trim(*ret_protocol);
+            if (ret_protocol->size && !text_starts(*ret_protocol, text_of("bearer.")))
+                return true;
+        }
+        if (offers->next_header == request->headers.count)
+            return false;
+        const struct http_header *header = &request->headers.list[offers->next_header++];
+        if (text_equal_nocase(header->name, text_of("Sec-WebSocket-Protocol")))
+            offers->rest = header->value;
+    }
+}
+
+static bool is_offered(const struct http_request *request, const char *protocol)
+{
+    struct offers offers = {0};
+    struct text offer;
+    while (next_offer(request, &offers, &offer))
+        if (text_equal(offer, text_of(protocol)))
+            return true;
+    return false;
+}
+
+const char *websocket_offered(const struct http_request *request)
+{
+    const char *all = NULL;
+    struct offers offers = {0};
+    struct text offer;
+    while (next_offer(request, &offers, &offer))
+        all = arena_printf(request->arena, "%s%s%.*s", all ? all : "", all ? ", " : "", (int)offer.size, offer.at);
+    return all;
+}
+
+int websocket_choose(const struct http_request *request, const char *protocol, struct http_response *response)
+{
+    struct text any;
+    if (!protocol || !next_offer(request, &(struct offers){0}, &any) || is_offered(request, protocol))
+        return 0;
+    problem(response, 400, "malformed", "The sub-protocol here is %s, which is not among those that were offered.", protocol);
+    return -EPROTO;
+}
+
+/* ---- the answer ---- */
+
 void websocket_switch(struct http_request *request, const char *protocol)
 {
     char accept[32], head[512];
+    if (protocol && !is_offered(request, protocol))
+        protocol = NULL;
     accept_key(http_header(&request->headers, "Sec-WebSocket-Key"), accept);
     int size = snprintf(head, sizeof head,
                         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n"

@@ -52,26 +52,12 @@ static FIBER_FN struct ws_tunnel *tunnel_new(struct ws_tunnel **ret_held)
     return tunnel;
 }
 
-/* The sub-protocols that the client offers, without those that carry a token. */
-static const char *offered_protocols(struct http_request *request)
-{
-    struct text list = http_header(&request->headers, "Sec-WebSocket-Protocol"), part;
-    const char *kept = NULL;
-    while (text_split(&list, ',', &part)) {
-        part = text_trim(part);
-        if (!text_starts(part, text_of("bearer.")))
-            kept = kept ? arena_printf(request->arena, "%s, %.*s", kept, (int)part.size, part.at)
-                        : arena_printf(request->arena, "%.*s", (int)part.size, part.at);
-    }
-    return kept;
-}
-
 static int send_upgrade(struct ws_tunnel *tunnel, struct http_request *request, const char *address, const struct http_headers *extra)
 {
     struct arena *arena = request->arena;
     struct text key = http_header(&request->headers, "Sec-WebSocket-Key");
     struct http_call call = {.address = address, .method = "GET", .target = arena_copy(arena, request->target.at, request->target.size)};
-    const char *protocols = offered_protocols(request);
+    const char *protocols = websocket_offered(request);
     for (unsigned i = 0; i < extra->count; i++)
         http_header_add(arena, &call.headers, arena_copy(arena, extra->list[i].name.at, extra->list[i].name.size),
                         arena_copy(arena, extra->list[i].value.at, extra->list[i].value.size));

@@ -54,6 +54,21 @@ test('a browser brings its token as a sub-protocol', async () => {
     await socket.close();
 });
 
+test('a sub-protocol is named only to a client that offers it', async () => {
+    const ada = await settled();
+    const plain = ada.socket({ protocols: [] });
+    await plain.next('hello');
+    assert.equal(plain.socket.protocol, '');
+    await plain.close();
+    const later = ada.socket({ protocols: ['purser.v2', 'purser.v1'] });
+    await later.next('hello');
+    assert.equal(later.socket.protocol, 'purser.v1');
+    await later.close();
+    const refusal = await ada.socket({ protocols: ['purser.v2'] }).refusal();
+    assert.equal(refusal.status, 400);
+    assert.match(refusal.body.detail, /purser\.v1/);
+});
+
 test('without after only what comes is sent', async () => {
     const ada = await settled();
     const socket = ada.socket();

@@ -53,7 +53,7 @@ static int open_socket(struct loopback *l)
 {
     char text[1024];
     int fd = loopback_connect(l);
-    loopback_say(l, fd, WS_UPGRADE WS_KEY "\r\n");
+    loopback_say(l, fd, WS_UPGRADE WS_KEY "Sec-WebSocket-Protocol: purser.v1\r\n\r\n");
     LOOPBACK_CHECK(l, loopback_answer(l, fd, true, text, sizeof text) == 101);
     LOOPBACK_CHECK(l, strstr(text, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
     LOOPBACK_CHECK(l, strstr(text, "Sec-WebSocket-Protocol: purser.v1\r\n"));
@@ -85,6 +85,8 @@ static void handshake_script(struct loopback *l)
         {WS_UPGRADE "\r\n", 400},
         {WS_UPGRADE "Sec-WebSocket-Key: short\r\n\r\n", 400},
         {WS_UPGRADE "Sec-WebSocket-Key: !!!!!!!!!!!!!!!!!!!!!!==\r\n\r\n", 400},
+        {WS_UPGRADE WS_KEY "Sec-WebSocket-Protocol: purser.v2\r\n\r\n", 400},
+        {WS_UPGRADE WS_KEY "Sec-WebSocket-Protocol: purser.v, bearer.purser.v1, purser.v11\r\n\r\n", 400},
     };
     char text[2048];
     int fd = loopback_connect(l);
@@ -101,6 +103,40 @@ static void handshake_script(struct loopback *l)
 static void test_handshake(void **state)
 {
     struct loopback l = with(handshake_script);
+    loopback_run(&l);
+}
+
+/* RFC 6455 section 4.2.2: a sub-protocol is named only where it was offered. */
+static void protocols_script(struct loopback *l)
+{
+    static const struct {
+        const char *offer;
+        bool is_named;
+    } cases[] = {
+        {"", false},
+        {"Sec-WebSocket-Protocol: bearer.secret\r\n", false},
+        {"Sec-WebSocket-Protocol:\r\n", false},
+        {"Sec-WebSocket-Protocol: purser.v1, bearer.secret\r\n", true},
+        {"sec-websocket-protocol: purser.v2,purser.v1\r\n", true},
+        {"Sec-WebSocket-Protocol: purser.v2\r\nSec-WebSocket-Protocol: purser.v1\r\n", true},
+    };
+    char text[1024], request[512];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases && !l->failed[0]; i++) {
+        int fd = loopback_connect(l);
+        snprintf(request, sizeof request, "%s%s\r\n", WS_UPGRADE WS_KEY, cases[i].offer);
+        loopback_say(l, fd, request);
+        int status = loopback_answer(l, fd, true, text, sizeof text);
+        const char *named = strstr(text, "Sec-WebSocket-Protocol: ");
+        if (status != 101 || (named != NULL) != cases[i].is_named || (named && !strstr(named, " purser.v1\r\n")))
+            snprintf(l->failed, sizeof l->failed, "offer %zu: %d, %s", i, status, named ? "named" : "not named");
+        LOOPBACK_CHECK(l, hears(l, fd, "hello"));
+        close(fd);
+    }
+}
+
+static void test_protocols(void **state)
+{
+    struct loopback l = with(protocols_script);
     loopback_run(&l);
 }
 
@@ -350,10 +386,10 @@ static void test_drain_by_owner(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_handshake),    cmocka_unit_test(test_messages),    cmocka_unit_test(test_byte_by_byte),
-        cmocka_unit_test(test_early_frames), cmocka_unit_test(test_violations),  cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_own_close),    cmocka_unit_test(test_slow_reader), cmocka_unit_test(test_pings),
-        cmocka_unit_test(test_drain),        cmocka_unit_test(test_drain_by_owner),
+        cmocka_unit_test(test_handshake),    cmocka_unit_test(test_protocols),    cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_byte_by_byte), cmocka_unit_test(test_early_frames), cmocka_unit_test(test_violations),
+        cmocka_unit_test(test_limits),       cmocka_unit_test(test_own_close),    cmocka_unit_test(test_slow_reader),
+        cmocka_unit_test(test_pings),        cmocka_unit_test(test_drain),        cmocka_unit_test(test_drain_by_owner),
     };
     log_set_level(LOG_WARN);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,6 +169,24 @@ static void refusals_script(struct loopback *l)
     LOOPBACK_CHECK(l, tunnels_closed == 0);
 }
 
+static void protocols_script(struct loopback *l)
+{
+    char text[2048];
+    int fd = loopback_connect(l);
+    loopback_say(l, fd, WS_UPGRADE WS_KEY "Sec-WebSocket-Protocol: purser.v2\r\n\r\n");
+    LOOPBACK_CHECK(l, loopback_answer(l, fd, false, text, sizeof text) == 400 && strstr(text, "sub-protocol"));
+    loopback_say(l, fd, WS_UPGRADE WS_KEY "Sec-WebSocket-Protocol: bearer.secret\r\n\r\n");
+    LOOPBACK_CHECK(l, loopback_answer(l, fd, true, text, sizeof text) == 101 && !strstr(text, "Sec-WebSocket-Protocol"));
+    LOOPBACK_CHECK(l, hears(l, fd, "hello"));
+    close(fd);
+    wait_gone(l, 1, 0);
+}
+
+static void test_protocols(void **state)
+{
+    run(protocols_script, 1);
+}
+
 static void test_refusals(void **state)
 {
     run(refusals_script, 1);
@@ -313,8 +331,9 @@ static void test_brief_service(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_messages),       cmocka_unit_test(test_refusals), cmocka_unit_test(test_own_close),
-        cmocka_unit_test(test_service_drains), cmocka_unit_test(test_flood),    cmocka_unit_test(test_brief_service),
+        cmocka_unit_test(test_messages),      cmocka_unit_test(test_refusals),       cmocka_unit_test(test_protocols),
+        cmocka_unit_test(test_own_close),     cmocka_unit_test(test_service_drains), cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_brief_service),
     };
     log_set_level(LOG_WARN);
     return cmocka_run_group_tests(tests, NULL, NULL);
