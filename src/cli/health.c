@@ -45,6 +45,10 @@ int cli_health(struct cli_arguments *arguments)
     if (!cli_load_settings(arguments))
         return 1;
     const char *address = settings_text("admin_listen");
+    if (strcmp(address, "off") == 0)
+        return cli_fail(
+            1,
+            "PURSER_ADMIN_LISTEN is off, so there is no address to ask for health; give the running system one, and this command the same");
     int fd = reach(address);
     if (fd < 0)
         return cli_fail(1, "nothing answers on %s (PURSER_ADMIN_LISTEN)", address);

@@ -71,6 +71,16 @@ static int check_words(const struct cli_arguments *arguments)
     return 0;
 }
 
+/* The environment variable of a setting: PURSER_LISTEN of "listen". */
+static const char *variable_of(const char *setting, char ret_variable[64])
+{
+    int size = snprintf(ret_variable, 64, "PURSER_%s", setting);
+    for (int i = 0; i < size && i < 64; i++)
+        if (ret_variable[i] >= 'a' && ret_variable[i] <= 'z')
+            ret_variable[i] = (char)(ret_variable[i] - 32);
+    return ret_variable;
+}
+
 /* A gateway has to know where each service is. */
 static int check_reach(const struct choice *choice)
 {
@@ -81,12 +91,37 @@ static int check_reach(const struct choice *choice)
             continue;
         snprintf(setting, sizeof setting, "%s_url", name);
         if (!*settings_text(setting)) {
-            char shouted[64];
-            for (unsigned k = 0; k <= strlen(setting); k++)
-                shouted[k] = setting[k] >= 'a' && setting[k] <= 'z' ? (char)(setting[k] - 32) : setting[k];
-            return cli_fail(1, "the %s service does not run here: set PURSER_%s to where it is", name, shouted);
+            char variable[64];
+            return cli_fail(1, "the %s service does not run here: set %s to where it is", name, variable_of(setting, variable));
         }
     }
+    return 0;
+}
+
+/* The settings that say where this process listens: the gateway's or each service's own, and the administrator's. */
+static unsigned list_listens(const struct choice *choice, char ret_settings[][64])
+{
+    unsigned count = 0;
+    if (choice->gateway)
+        snprintf(ret_settings[count++], 64, "listen");
+    for (unsigned i = 0; !choice->gateway && i < choice->count; i++)
+        snprintf(ret_settings[count++], 64, "%s_listen", choice->services[i]->name);
+    snprintf(ret_settings[count++], 64, "admin_listen");
+    return count;
+}
+
+/* The kernel would only say that the address is taken, not that it is taken by ourselves. */
+static int check_listens(const struct choice *choice)
+{
+    char settings[SERVICES_ROOM + 2][64], variables[2][64];
+    unsigned count = list_listens(choice, settings);
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned k = 0; k < i; k++) {
+            const char *address = settings_text(settings[i]), *port = strrchr(address, ':');
+            if (port && strcmp(port, ":0") != 0 && strcmp(address, settings_text(settings[k])) == 0)
+                return cli_fail(1, "%s and %s are both %s; give each an address of its own", variable_of(settings[k], variables[0]),
+                                variable_of(settings[i], variables[1]), address);
+        }
     return 0;
 }
 
@@ -128,6 +163,8 @@ int cli_run(struct cli_arguments *arguments)
     settings_each_unknown(environ, warn_of_unknown, NULL);
     choose(arguments, &choice);
     status = check_reach(&choice);
+    if (!status)
+        status = check_listens(&choice);
     if (status)
         return status;
     struct process_plan plan = {

@@ -243,6 +243,16 @@ static FIBER_FN void stop(void)
     authenticate_stop();
 }
 
+static FIBER_FN int prepare(struct err *err)
+{
+    int error = http_server_check(settings_text("listen"), err);
+    if (!error)
+        error = settings_check_by("trusted_proxies", check_proxies, err);
+    if (!error)
+        error = load_proxies(err);
+    return error ? error : web_app_start(err);
+}
+
 static FIBER_FN int start(struct cache *cache, struct err *err)
 {
     struct http_server_options options = {
@@ -255,24 +265,23 @@ static FIBER_FN int start(struct cache *cache, struct err *err)
     own = router_new(gateway_routes, NULL);
     if (!own)
         return err_set(err, -ENOMEM, "out of memory");
-    int error = settings_check_by("trusted_proxies", check_proxies, err);
-    if (!error)
-        error = load_proxies(err);
-    if (!error)
-        error = web_app_start(err);
-    if (!error)
-        error = authenticate_start(cache, sockets_end_session, err);
+    int error = authenticate_start(cache, sockets_end_session, err);
     if (!error)
         error = settle_start(cache, err);
     /* A balancer sends requests as soon as the door is open, and tokens among them. Without the user service it opens all the same: most is
      * refused then, and readiness says why. */
-    if (!error && !authenticate_await(AWAIT_MS))
-        log_warn("the door opens without keys of tokens, or without the sessions that have ended", NULL);
+    bool is_prepared = !error && authenticate_await(AWAIT_MS);
     if (!error)
         error = http_server_start(&options, &server, err);
-    if (error)
+    if (error) {
         stop(); /* its fibers would outlive the cache */
-    return error;
+        return error;
+    }
+    /* Not before: a start that fails says nothing but why. */
+    if (!is_prepared)
+        log_warn("the door opens without keys of tokens, or without the sessions that have ended", NULL);
+    web_app_say_if_none();
+    return 0;
 }
 
 static const char *address(void)
@@ -301,5 +310,11 @@ static void reload(void)
 }
 
 const struct process_front gateway_front = {
-    .start = start, .address = address, .drain = drain, .in_flight = in_flight, .stop = stop, .reload = reload,
+    .prepare = prepare,
+    .start = start,
+    .address = address,
+    .drain = drain,
+    .in_flight = in_flight,
+    .stop = stop,
+    .reload = reload,
 };

@@ -35,14 +35,9 @@ static void put(struct static_files *files)
     static_files_unref(former);
 }
 
-/* build/web beside build/purser, unless a folder was named. False: there is none. */
-static bool find_folder(char ret_folder[PATH_MAX])
+/* build/web beside build/purser; false: that has no name. */
+static bool name_folder_beside_us(char ret_folder[PATH_MAX])
 {
-    const char *set = settings_text("web");
-    if (strcmp(set, "off") == 0)
-        return false;
-    if (*set)
-        return snprintf(ret_folder, PATH_MAX, "%s", set) < PATH_MAX;
     ssize_t size = readlink("/proc/self/exe", ret_folder, PATH_MAX - 5);
     if (size <= 0)
         return false;
@@ -51,10 +46,25 @@ static bool find_folder(char ret_folder[PATH_MAX])
     if (!slash || slash + 5 - ret_folder >= PATH_MAX)
         return false;
     memcpy(slash, "/web", 5);
-    if (access(ret_folder, R_OK) == 0)
-        return true;
-    log_info("no web app here: the API works without it", "{s:s}", "looked_for", ret_folder);
-    return false;
+    return true;
+}
+
+/* The one that was named, or the one beside us. False: there is none. */
+static bool find_folder(char ret_folder[PATH_MAX])
+{
+    const char *set = settings_text("web");
+    if (strcmp(set, "off") == 0)
+        return false;
+    if (*set)
+        return snprintf(ret_folder, PATH_MAX, "%s", set) < PATH_MAX;
+    return name_folder_beside_us(ret_folder) && access(ret_folder, R_OK) == 0;
+}
+
+void web_app_say_if_none(void)
+{
+    char folder[PATH_MAX];
+    if (!*settings_text("web") && !find_folder(folder) && name_folder_beside_us(folder))
+        log_info("no web app here: the API works without it", "{s:s}", "looked_for", folder);
 }
 
 /* What is served becomes what is in the folder; where it cannot be read it stays. */
@@ -108,6 +118,7 @@ static void load_again(void *unused)
         log_warn("the web app stays as it was", "{s:s}", "why", err.message);
     else
         log_info("web app read again", NULL);
+    web_app_say_if_none();
 }
 
 static FIBER_FN void reload(void *unused)

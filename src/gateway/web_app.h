@@ -12,6 +12,8 @@
 
 /* By the setting `web`; none there is no error unless it was named. At the start: blocks on the disk. */
 int web_app_start(struct err *err);
+/* A line in the log where none was named and none was found. */
+void web_app_say_if_none(void);
 /* As static_files_answer. Any worker. */
 bool web_app_answer(const struct http_request *request, struct http_response *response);
 /* As static_files_refuse. Any worker. */

@@ -129,6 +129,17 @@ int listen_open(const char *listen, unsigned count, int *ret_fds, char *ret_addr
     return say_busy(listen, error, err);
 }
 
+int listen_check(const char *listen, struct err *err)
+{
+    struct sockaddr_storage address;
+    socklen_t size;
+    int error = resolve(listen, &address, &size, err);
+    if (error)
+        return error;
+    error = probe(&address, size);
+    return error ? say_busy(listen, error, err) : 0;
+}
+
 void listen_refuse_new(int fd)
 {
     /* The flags of the segment: a SYN without an ACK is dropped, all else goes on. */

@@ -216,6 +216,11 @@ static void raise_descriptor_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+int http_server_check(const char *listen, struct err *err)
+{
+    return listen_check(listen, err);
+}
+
 int http_server_start(const struct http_server_options *options, struct http_server **ret_server, struct err *err)
 {
     struct http_server *server = server_new(options);

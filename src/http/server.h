@@ -20,6 +20,8 @@ struct http_server_options {
 /* Binds first without SO_REUSEPORT to find a taken port, then one socket a worker. 0, or negative with one line in `err`. Call
  * on worker 0, before or while loops run. */
 int http_server_start(const struct http_server_options *options, struct http_server **ret_server, struct err *err);
+/* Whether a server could listen there now, for whoever wants to know before anything else is begun: 0 or negative with one line in `err`. */
+int http_server_check(const char *listen, struct err *err);
 /* The address it listens on, with the real port. */
 const char *http_server_address(const struct http_server *server);
 /* New requests get Connection: close; new connections are taken until `accept_ms` have passed, then listeners close. A connection that the

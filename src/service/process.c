@@ -114,10 +114,7 @@ static FIBER_FN int listen_apart(struct running_service *entry, struct err *err)
         .listen = listen_of(entry->service),
         .handler = {handle_apart, entry},
     };
-    int error = http_server_start(&options, &entry->server, err);
-    if (!error)
-        log_info("listening", "{s:s, s:s}", "service", entry->service->name, "address", http_server_address(entry->server));
-    return error;
+    return http_server_start(&options, &entry->server, err);
 }
 
 static FIBER_FN int start_database(struct running_service *entry, struct err *err)
@@ -182,9 +179,23 @@ static FIBER_FN int start_doors(struct err *err)
     return error;
 }
 
+/* What can be known to be wrong before anything is started: then nothing else is said, and nothing has to be stopped. */
+static FIBER_FN int check_doors(struct err *err)
+{
+    const char *admin = settings_text("admin_listen");
+    int error = strcmp(admin, "off") != 0 ? http_server_check(admin, err) : 0;
+    if (!error && process.plan->front)
+        return process.plan->front->prepare(err);
+    for (unsigned i = 0; !error && process.plan->services[i]; i++)
+        error = http_server_check(listen_of(process.plan->services[i]), err);
+    return error;
+}
+
 static FIBER_FN int start_all(struct err *err)
 {
-    int error = process.plan->tables_only ? 0 : start_engines(err);
+    int error = process.plan->job ? 0 : check_doors(err);
+    if (!error && !process.plan->tables_only)
+        error = start_engines(err);
     for (unsigned i = 0; !error && process.plan->services[i]; i++)
         error = start_service(process.plan->services[i], err);
     if (error || process.plan->job)
@@ -312,8 +323,18 @@ static FIBER_FN void watch_clock(void)
     fiber_set_deadline(0);
 }
 
+/* Once nothing can fail any more: a start that fails says nothing but why. */
+static void say_where(void)
+{
+    for (unsigned i = 0; i < process.service_count; i++)
+        if (process.services[i]->server)
+            log_info("listening", "{s:s, s:s}", "service", process.services[i]->service->name, "address",
+                     http_server_address(process.services[i]->server));
+}
+
 static FIBER_FN void serve(void)
 {
+    say_where();
     if (process.plan->ready)
         process.plan->ready(process.plan->arg);
     const char *address = process.plan->front ? process.plan->front->address() : "";

@@ -9,6 +9,7 @@
 
 /* The front door (the gateway is a layer above and hands this in). */
 struct process_front {
+    FIBER_FN int (*prepare)(struct err *err); /* what needs nothing that is started, and may fail: it comes first */
     FIBER_FN int (*start)(struct cache *cache, struct err *err);
     const char *(*address)(void);      /* where it listens, with the real port */
     void (*drain)(void);               /* SIGTERM: stop taking work, tell sockets to come back */

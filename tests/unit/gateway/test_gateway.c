@@ -323,7 +323,7 @@ static void run_cases(void *arg)
     ended_sessions = json_make(fiber_arena(), "[O]", session_ended_encode(fiber_arena(), &before));
     assert_int_equal(cache_open(&cache, &err), 0);
     start_users();
-    if (gateway_front.start(cache, &err))
+    if (gateway_front.prepare(&err) || gateway_front.start(cache, &err))
         fail_msg("%s", err.message);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         cases[i]();
