@@ -15,7 +15,8 @@
 
 #define JSON_DEPTH_MAX 64
 
-/* Parses one JSON value. 0 and a tree that goes with the arena, or -EINVAL with words in `err`. Integers beyond 64 bits
+/* Parses one JSON value. 0 and a tree that goes with the arena, or with words in `err` -EINVAL, or -EILSEQ: it is well-formed, but one of its strings
+ * has a NUL (\u0000), which none of ours can hold. Integers beyond 64 bits
  * are kept as JSON reals (so that a rule can refuse them at their pointer). */
 int json_parse(struct arena *arena, struct text source, json_t **ret_tree, struct err *err);
 

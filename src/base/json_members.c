@@ -95,7 +95,7 @@ static bool read_object(struct json_scan *scan, struct json_member *members, uns
             return false;
         left -= member != NULL;
         if (enough && !left)
-            return true;
+            return !scan->nul;
     }
     return !scan->problem && json_scan_end(scan);
 }

@@ -18,12 +18,12 @@ struct json_member {
     bool is_integer; /* of 64 bits */
 };
 
-/* 0, or -EINVAL with words: `source` is no JSON, or no object, or has one of the names twice. */
+/* 0, or with words -EINVAL: `source` is no JSON, or no object, or has one of the names twice; or -EILSEQ, as json_parse. */
 int json_members(struct arena *arena, struct text source, struct json_member *members, unsigned count, struct err *err);
 /* The same of what is known to be JSON, as an object in one that was read is: looks no further once it has them all. */
 int json_members_known(struct arena *arena, struct text source, struct json_member *members, unsigned count);
 
-/* Whether that is one value of any kind, as json_parse takes it but for names that are there twice: 0, or -EINVAL with words. */
+/* Whether that is one value of any kind, as json_parse takes it but for names that are there twice: 0, or -EINVAL or -EILSEQ with words. */
 int json_check(struct arena *arena, struct text source, struct err *err);
 
 /* One string of such an object; NULL where it is absent or something else. */

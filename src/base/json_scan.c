@@ -40,7 +40,13 @@ bool json_scan_name(struct json_scan *scan, struct text *ret_name)
 bool json_scan_end(struct json_scan *scan)
 {
     json_skip_blanks(scan);
-    return scan->at == scan->end || json_scan_fail(scan, "something follows the value");
+    if (scan->at != scan->end)
+        return json_scan_fail(scan, "something follows the value");
+    if (!scan->nul)
+        return true;
+    scan->at = scan->nul;
+    scan->error = -EILSEQ;
+    return json_scan_fail(scan, "a string has the character U+0000, which cannot be kept");
 }
 
 /* ---- strings ---- */
@@ -82,7 +88,11 @@ static size_t read_code_point(struct json_scan *scan, char *out)
         long low = read_unit(scan);
         code = low >= 0xdc00 && low < 0xe000 ? 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00) : -1;
     }
-    return code < 1 || (code >= 0xd800 && code < 0xe000) ? 0 : print_utf8(code, out);
+    if (code < 0 || (code >= 0xd800 && code < 0xe000))
+        return 0;
+    if (!code && !scan->nul)
+        scan->nul = scan->at;
+    return print_utf8(code, out);
 }
 
 /* What follows a backslash. Its bytes, or 0. */
@@ -222,5 +232,5 @@ int json_scan_refuse(const struct json_scan *scan, struct err *err)
         line += *at == '\n';
         column = *at == '\n' ? 1 : column + 1;
     }
-    return err_set(err, -EINVAL, "line %d, column %d: %s", line, column, scan->problem);
+    return err_set(err, scan->error ? scan->error : -EINVAL, "line %d, column %d: %s", line, column, scan->problem);
 }

@@ -47,7 +47,7 @@ static bool read_event(struct http_request *request, struct http_response *respo
         return false;
     }
     if (json_parse(request->arena, request->body, &tree, &err)) {
-        problem(response, 400, "malformed", "%s", err.message);
+        problem_not_json(response, &err);
         return false;
     }
     return true;

@@ -2,6 +2,7 @@
 #include "http/problem.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -10,6 +11,17 @@ static bool is_json(struct text content_type)
     struct text media;
     text_split(&content_type, ';', &media);
     return text_equal_nocase(text_trim(media), text_of("application/json"));
+}
+
+void problem_not_json(struct http_response *response, const struct err *err)
+{
+    struct problem_errors errors = {.arena = response->arena};
+    if (err->code == -EILSEQ) {
+        problem_errors_add(&errors, "", "The body cannot be taken: %s.", err->message);
+        problem_errors_answer(&errors, response);
+    } else {
+        problem(response, 400, "malformed", "The body is no valid JSON: %s.", err->message);
+    }
 }
 
 bool request_json(struct http_request *request, struct http_response *response, bool empty_allowed, json_t **ret_object)
@@ -25,7 +37,7 @@ bool request_json(struct http_request *request, struct http_response *response, 
     }
     json_t *tree;
     if (json_parse(request->arena, request->body, &tree, &err)) {
-        problem(response, 400, "malformed", "The body is no valid JSON: %s.", err.message);
+        problem_not_json(response, &err);
         return false;
     }
     if (!json_is_object(tree)) {

@@ -31,7 +31,10 @@ void problem_unavailable(struct http_response *response, int retry_after_s, cons
 /* From a negative code of an engine or a wait: -ETIMEDOUT 504, -EAGAIN/-EBUSY/-ENOTCONN/-ECANCELED 503, else 500 (logged). */
 void problem_from_error(struct http_response *response, int code, const char *doing);
 
-/* Reads the request's body as a JSON object: checks Content-Type (415), syntax (400), object (422 pointer ""). On failure it
+/* From what json_parse said of the body: 400, or 422 (pointer "") where it is well-formed but has a NUL in a string. */
+void problem_not_json(struct http_response *response, const struct err *err);
+
+/* Reads the request's body as a JSON object: checks Content-Type (415), syntax (400), object and NULs (422 pointer ""). On failure it
  * has answered and returns false. An empty body counts as {} if `empty_allowed`. */
 bool request_json(struct http_request *request, struct http_response *response, bool empty_allowed, json_t **ret_object);
 

@@ -43,6 +43,16 @@ test('bodies that are no JSON are 400', async () => {
     }
 });
 
+test('a NUL in a string is well-formed and not valid: 422', async () => {
+    const body = '{"email":"a\\u0000@example.com","password":"a good long one","name":"x"}';
+    for (const [text, status] of [[body, 422], [body.replace('"name"', '"na\\u0000me"'), 422], [`${body}x`, 400], [body.replace('"x"', '"\\x"'), 400]]) {
+        const answer = await anyone().send('POST', '/auth/register', { body: text, headers: JSON_TYPE });
+        assert.equal(answer.status, status, `${text} → ${answer.text}`);
+        if (status === 422) assert.deepEqual(answer.body.errors.map((e) => e.pointer), ['']);
+        if (status === 422) assert.match(answer.body.errors[0].detail, /line 1, column \d+: .*U\+0000/);
+    }
+});
+
 test('a parameter that comes twice is 400', async () => {
     const ada = await register(shop);
     for (const path of ['/products?limit=1&limit=1', '/products?limit=1&limit=2', '/products?cursor=a&limit=1&cursor=b', '/orders?status=paid&status=cancelled',

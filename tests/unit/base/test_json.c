@@ -48,7 +48,6 @@ static void what_is_malformed_is_refused(void **state)
                          "NaN",
                          "1e999",
                          "\xef\xbb\xbf{}",
-                         "\"\\u0000\"",
                          "tru",
                          "-",
                          "\"",
@@ -72,6 +71,12 @@ static void what_is_malformed_is_refused(void **state)
                          "\"\\u12g4\"",
                          "\"\\ud83d\\u0041\"",
                          "\"\\ude00\"",
+                         "\"\\u000\"",
+                         "\"\\u0000",
+                         "[\"\\u0000\",]",
+                         "[\"\\u0000\"] x",
+                         "{\"a\":\"\\u0000\",\"a\":1}",
+                         "[\"\\u0000\\x\"]",
                          "\"a\nb\"",
                          "\"\xc0\x80\"",
                          "\"\xed\xa0\x80\"",
@@ -84,9 +89,35 @@ static void what_is_malformed_is_refused(void **state)
         assert_int_equal(json_parse(arena, text_of(bad[i]), &tree, &err), -EINVAL);
         assert_true(err.message[0]);
         /* Whoever only looks whether it is JSON takes a name twice. */
-        bool is_passed = !strcmp(bad[i], "{\"a\":1,\"a\":2}");
-        assert_int_equal(json_check(arena, text_of(bad[i]), &err), is_passed ? 0 : -EINVAL);
+        bool is_passed = !strcmp(bad[i], "{\"a\":1,\"a\":2}"), has_nul = !strcmp(bad[i], "{\"a\":\"\\u0000\",\"a\":1}");
+        assert_int_equal(json_check(arena, text_of(bad[i]), &err), is_passed ? 0 : has_nul ? -EILSEQ : -EINVAL);
     }
+}
+
+/* RFC 8259 has it, C's strings have not. */
+static void a_nul_in_a_string_is_well_formed_but_not_taken(void **state)
+{
+    const char *sources[] = {"\"\\u0000\"", "{\"a\":\"x\\u0000y\"}", "{\"\\u0000\":1}", "[1, [\"\\u0000\", \"\\u0000\"]] "};
+    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+        json_t *tree = NULL;
+        struct err err = {0};
+        struct json_member member = {.name = "a"};
+        assert_int_equal(json_parse(arena, text_of(sources[i]), &tree, &err), -EILSEQ);
+        assert_int_equal(err.code, -EILSEQ);
+        assert_non_null(strstr(err.message, "U+0000"));
+        assert_null(tree);
+        assert_int_equal(json_check(arena, text_of(sources[i]), NULL), -EILSEQ);
+        assert_int_equal(json_members(arena, text_of(sources[i]), &member, 1, NULL), *sources[i] == '{' ? -EILSEQ : -EINVAL);
+    }
+    struct err err;
+    json_t *tree;
+    struct json_member member = {.name = "a"};
+    json_parse(arena, text_of("{\"a\":1,\n \"b\":\"x\\u0000y\"}"), &tree, &err);
+    assert_string_equal(err.message, "line 2, column 14: a string has the character U+0000, which cannot be kept");
+    assert_int_equal(json_members_known(arena, text_of(sources[1]), &member, 1), -EINVAL);
+    /* Two names that differ behind the NUL are two, and the same one twice is malformed. */
+    assert_int_equal(json_parse(arena, text_of("{\"\\u0000a\":1,\"\\u0000b\":2}"), &tree, NULL), -EILSEQ);
+    assert_int_equal(json_parse(arena, text_of("{\"\\u0000a\":1,\"\\u0000a\":2}"), &tree, NULL), -EINVAL);
 }
 
 static void any_value_may_be_the_whole(void **state)
@@ -327,6 +358,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_malformed_is_refused),
+        cmocka_unit_test(a_nul_in_a_string_is_well_formed_but_not_taken),
         cmocka_unit_test(any_value_may_be_the_whole),
         cmocka_unit_test(escapes_become_what_they_mean),
         cmocka_unit_test(where_it_is_wrong_is_told),
