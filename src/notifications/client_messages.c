@@ -63,13 +63,14 @@ static FIBER_FN void renew(struct listener *listener, const char *token)
         listener_expires(listener, claims.expires_wall_ms);
 }
 
+/* Each message has its type and one member more, and nothing else (api/asyncapi.yaml). An id may be of nothing that is there. */
 static FIBER_FN void act(struct listener *listener, struct text message)
 {
     json_t *tree;
     const char *type = NULL, *id, *token;
-    if (json_parse(fiber_arena(), message, &tree, NULL) == 0)
+    if (json_parse(fiber_arena(), message, &tree, NULL) == 0 && json_object_size(tree) == 2)
         type = json_get_string(tree, "type");
-    if (type && strcmp(type, "read") == 0 && (id = json_get_string(tree, "id")))
+    if (type && strcmp(type, "read") == 0 && (id = json_get_string(tree, "id")) && uuid_is_valid(id))
         client_read(listener->notifications, listener->user_id, id);
     else if (type && strcmp(type, "token") == 0 && (token = json_get_string(tree, "token")))
         renew(listener, token);

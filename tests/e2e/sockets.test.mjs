@@ -155,7 +155,9 @@ test('logout closes the socket with 4401 within a second or so', async () => {
 test('bad messages close with 1008, too large ones with 1009, bad text with 1007', async () => {
     const ada = await settled();
     for (const [message, code] of [
-        ['not json', 1008], ['{"type":"dance"}', 1008], ['[]', 1008], ['{"type":"read"}', 1008], [Buffer.from('binary'), 1008],
+        ['not json', 1008], ['{"type":"dance"}', 1008], ['[]', 1008], ['{"type":"read"}', 1008],
+        ['{"type":"read","id":"a"}', 1008], ['{"type":"read","id":7}', 1008], ['{"type":"read","id":"01932f4e-7b1c-7d2a-9c55-3f1f6a0b7c11","x":1}', 1008],
+        [`{"type":"token","token":"${ada.token}","id":"a"}`, 1008], ['{"type":"token"}', 1008], ['{"type":"token","id":"a"}', 1008], [Buffer.from('binary'), 1008],
         ['x'.repeat(65537), 1009],
     ]) {
         const socket = ada.socket();
