@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/settings.h"
+#include "engines/schema_files.h"
 #include "runtime/worker.h"
 #include "service/registry.h"
 
@@ -75,6 +76,8 @@ static FIBER_FN json_t *run_line(struct arena *arena, struct text line)
         return json_make(arena, "{s:i, s:{s:s}}", "status", 400, "body", "detail", "The line is no JSON object.");
     const char *service = json_get_string(said, "service"), *method = json_get_string(said, "method");
     const char *target = json_get_string(said, "target");
+    if (!json_object_size(said))
+        return json_make(arena, "{s:i, s:I}", "status", 200, "schema", (json_int_t)schema_file_count);
     if (!service || !method || !target)
         return json_make(arena, "{s:i, s:{s:s}}", "status", 400, "body", "detail", "service, method and target are needed.");
     struct http_request request;
@@ -222,15 +225,12 @@ static void fini_buffer(void *buffer)
     buffer_fini(buffer);
 }
 
-int control_ask(struct arena *arena, const char *service, const char *method, const char *target, const json_t *body, int *ret_status,
-                json_t **ret_answer, struct err *err)
+/* One line there and one back. */
+static int ask(struct arena *arena, const json_t *said, json_t **ret_tree, struct err *err)
 {
     int fd = client_connect(err);
     if (fd < 0)
         return fd;
-    json_t *said = json_make(arena, "{s:s, s:s, s:s}", "service", service, "method", method, "target", target);
-    if (body)
-        json_put(said, "body", (json_t *)body);
     size_t size;
     char *line = json_print(arena, said, &size);
     line = arena_printf(arena, "%s\n", line);
@@ -238,11 +238,27 @@ int control_ask(struct arena *arena, const char *service, const char *method, co
     arena_defer(arena, fini_buffer, answer);
     int error = exchange(fd, line, size + 1, answer);
     close(fd);
-    json_t *tree;
     if (error)
         return err_set(err, error, "the running system did not answer: %s", strerror(-error));
-    if (json_parse(arena, (struct text){answer->at, answer->size}, &tree, err))
-        return err_prefix(err, "the running system's answer");
+    return json_parse(arena, (struct text){answer->at, answer->size}, ret_tree, err) ? err_prefix(err, "the running system's answer") : 0;
+}
+
+bool control_schema_is_ours(struct arena *arena)
+{
+    struct err err;
+    json_t *tree;
+    return ask(arena, json_make(arena, "{}"), &tree, &err) == 0 && json_get_integer(tree, "schema") == (json_int_t)schema_file_count;
+}
+
+int control_ask(struct arena *arena, const char *service, const char *method, const char *target, const json_t *body, int *ret_status,
+                json_t **ret_answer, struct err *err)
+{
+    json_t *tree, *said = json_make(arena, "{s:s, s:s, s:s}", "service", service, "method", method, "target", target);
+    if (body)
+        json_put(said, "body", (json_t *)body);
+    int error = ask(arena, said, &tree, err);
+    if (error)
+        return error;
     *ret_status = (int)json_get_integer(tree, "status");
     *ret_answer = json_object_get(tree, "body");
     return 0;

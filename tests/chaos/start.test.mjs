@@ -56,6 +56,19 @@ test('a port taken by another Purser, and its data folder in use', async () => {
     await shop.stop();
 });
 
+test('migrate says that all is done, beside a system that runs and without one', async () => {
+    const shop = await new System().start();
+    const settings = { PURSER_DATA: shop.data, PURSER_ADMIN_LISTEN: 'off' };
+    const beside = await run(['migrate'], settings);
+    assert.equal(beside.status, 0, beside.stderr);
+    assert.match(beside.stdout, /^The tables are as this version needs them: the system that runs [^\n]*\n$/);
+    await register(shop);
+    await shop.stop();
+    const alone = await run(['migrate'], { PURSER_DATA: temporary_folder(), PURSER_ADMIN_LISTEN: 'off' });
+    assert.equal(alone.status, 0, alone.stderr);
+    assert.equal(alone.stdout, 'The tables are as this version needs them.\n');
+});
+
 test('a data folder that cannot be written or made', async () => {
     const folder = temporary_folder();
     const file = path.join(folder, 'file');
