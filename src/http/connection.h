@@ -54,8 +54,8 @@ enum listener_listening { LISTENER_OPEN, LISTENER_REFUSES, LISTENER_CLOSED, LIST
 
 /* A server's part on one worker. */
 struct listener {
-    uv_tcp_t tcp;
-    int fd;
+    uv_poll_t poll;
+    int fd; /* -1: closed */
     bool open, draining, sockets_told;
     bool ends; /* a drain was ordered; any thread */
     struct http_server *server;
@@ -66,7 +66,9 @@ struct listener {
     unsigned stock_count;
     struct buffer head; /* of the answer that is being written */
     struct timer timer;
-    struct timer again; /* to accept what memory was short for */
+    struct timer again;                /* to accept what memory or descriptors were short for */
+    struct connection *spare;          /* memory for the next one */
+    int64_t said_mono_ms;              /* that they were */
     enum listener_listening listening; /* changed by its worker, read by any */
     int64_t next_step_mono_ms, told_until_mono_ms;
 };
@@ -78,6 +80,7 @@ struct http_server {
     void (*decorate)(void *context, const struct http_request *request, struct http_response *response);
     char address[64];
     unsigned listener_count;
+    unsigned descriptors; /* so many are there for the clients of each listener */
     struct listener *listeners;
     struct gauge *connections;
     struct histogram *duration;
@@ -88,7 +91,8 @@ struct http_server {
 void server_note(struct http_server *server, const struct http_exchange *exchange, const struct trace *trace, int status, size_t bytes);
 
 /* accept.c */
-void connection_accept(struct listener *listener);
+/* Takes whoever comes; again, after it was stopped for want of memory or descriptors. 0 or a negative errno. */
+int connection_listen(struct listener *listener);
 /* Takes a descriptor that was accepted; closes it where it can't. */
 void connection_adopt(struct listener *listener, int fd);
 

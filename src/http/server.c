@@ -14,6 +14,7 @@
 #include "http/listen.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -23,6 +24,7 @@
 #define TELL_EVERY_MS 50
 #define HANDSHAKE_MS 100     /* in which a connection that has begun is whole */
 #define FIRST_REQUEST_MS 500 /* in which it sends its first request */
+#define DESCRIPTORS_ELSE 256
 
 static struct http_server *servers; /* all that were started, for as long as the process lives */
 
@@ -67,23 +69,13 @@ static int open_sockets(struct http_server *server, const char *listen, struct e
 
 /* ---- on each worker ---- */
 
-static void on_connection(uv_stream_t *tcp, int status)
-{
-    if (status == 0)
-        connection_accept(tcp->data);
-    else
-        log_warn("cannot accept a connection", "{s:s}", "why", uv_strerror(status));
-}
-
 static void open_listener(void *arg)
 {
     struct listener *listener = arg;
-    int error = uv_tcp_init(worker_loop(), &listener->tcp);
-    listener->tcp.data = listener;
+    int error = listen(listener->fd, LISTEN_BACKLOG) ? -errno : uv_poll_init(worker_loop(), &listener->poll, listener->fd);
+    listener->poll.data = listener;
     if (!error)
-        error = uv_tcp_open(&listener->tcp, listener->fd);
-    if (!error)
-        error = uv_listen((uv_stream_t *)&listener->tcp, LISTEN_BACKLOG, on_connection);
+        error = connection_listen(listener);
     if (error)
         log_fatal("cannot listen", "{s:s, s:s}", "address", listener->server->address, "why", uv_strerror(error));
     listener->open = true;
@@ -97,9 +89,12 @@ static void close_listener(struct listener *listener)
     if (!listener->open)
         return;
     listener->open = false;
+    timer_stop(&listener->again);
     while ((fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
         connection_adopt(listener, fd);
-    uv_close((uv_handle_t *)&listener->tcp, NULL);
+    uv_close((uv_handle_t *)&listener->poll, NULL);
+    close(listener->fd);
+    listener->fd = -1;
 }
 
 /* Whether a connection's first request may still be on its way. */
@@ -206,14 +201,18 @@ static struct http_server *server_new(const struct http_server_options *options)
     return server;
 }
 
-/* As many connections as the system lets this process have, not as many as it gives by default. */
-static void raise_descriptor_limit(void)
+/* As many connections as the system lets this process have, not as many as it gives by default, and of those not all: files, engines and
+ * functions need descriptors, too. */
+static unsigned raise_descriptor_limit(void)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
-        return;
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return UINT_MAX;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
+    rlim_t most = limit.rlim_max / 4 * 3, kept = most < DESCRIPTORS_ELSE ? most : DESCRIPTORS_ELSE,
+           each = (limit.rlim_max - kept) / worker_count();
+    return each < UINT_MAX ? (unsigned)each : UINT_MAX;
 }
 
 int http_server_check(const char *listen, struct err *err)
@@ -224,9 +223,9 @@ int http_server_check(const char *listen, struct err *err)
 int http_server_start(const struct http_server_options *options, struct http_server **ret_server, struct err *err)
 {
     struct http_server *server = server_new(options);
-    raise_descriptor_limit();
     if (!server)
         return err_set(err, -ENOMEM, "out of memory");
+    server->descriptors = raise_descriptor_limit();
     int error = open_sockets(server, options->listen, err);
     for (unsigned i = 0; i < server->listener_count && !error; i++) {
         error = worker_post(server->listeners[i].worker, open_listener, &server->listeners[i]);

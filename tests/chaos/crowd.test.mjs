@@ -20,12 +20,13 @@ before(async () => {
 });
 after(() => shop?.stop());
 
-function connect(from = next_address()) {
-    const { hostname, port } = new URL(shop.base);
+function connect(from = next_address(), base = shop.base) {
+    const { hostname, port } = new URL(base);
     const socket = net.connect({ host: hostname, port, localAddress: from });
     socket.on('error', () => {});
     socket.text = '';
     socket.on('data', (data) => { socket.text += data.toString('latin1'); });
+    socket.connected = new Promise((resolve) => socket.on('connect', resolve));
     socket.ended = new Promise((resolve) => socket.on('close', resolve));
     return socket;
 }
@@ -94,6 +95,26 @@ test('a flood of logins is bounded, and other routes go on', async () => {
     });
     assert.ok([...seen].every((one) => [200, 401, '429, later', '503, later'].includes(one)), [...seen].join());
     assert.equal((await ada.login()).id, ada.id);
+});
+
+test('more connections than there are descriptors for are told so, and harm nobody for longer than they are there', async () => {
+    const small = await new System({
+        wrapper: ['prlimit', '--nofile=160:160'],
+        services: ['gateway', 'users', 'orders', 'payments', 'notifications', 'sandbox'],
+    }).start();
+    try {
+        const ada = await register(small);
+        for (let round = 0; round < 5; round += 1) {
+            const crowd = Array.from({ length: 300 }, () => connect(next_address(), small.base));
+            await Promise.all(crowd.map((socket) => Promise.race([socket.connected, socket.ended])));
+            await until('some are told that there are too many', () => crowd.some(({ text }) => text.startsWith('HTTP/1.1 503 ')));
+            crowd.forEach((socket) => socket.destroy());
+            await until('she is served again', () => new Person(small).get('/products').then(({ status }) => status === 200, () => false));
+        }
+        assert.equal((await ada.get('/users/me')).status, 200);
+    } finally {
+        await small.stop();
+    }
 });
 
 test('hundreds of sockets come and go, and nothing is left of them', async () => {

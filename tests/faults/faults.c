@@ -30,9 +30,9 @@
 /* How the sanitized executable asks whether a call for memory fails. */
 bool purser_fault_memory(const void *caller);
 
-enum kind { MEMORY, READ, WRITE, CONNECT, FILE_WRITE, SYNC, KINDS };
+enum kind { MEMORY, READ, WRITE, CONNECT, ACCEPT, FILE_WRITE, SYNC, KINDS };
 
-static const char *const names[KINDS] = {"memory", "read", "write", "connect", "file", "sync"};
+static const char *const names[KINDS] = {"memory", "read", "write", "connect", "accept", "file", "sync"};
 static atomic_long counts[KINDS];
 static long fail_at[KINDS];
 static uint64_t fail_place[KINDS];
@@ -205,6 +205,11 @@ ssize_t writev(int fd, const struct iovec *parts, int count)
 int connect(int fd, const struct sockaddr *address, socklen_t size)
 {
     return socket_fails(CONNECT, fd, CALLER, ECONNREFUSED) ? -1 : REAL(connect)(fd, address, size);
+}
+
+int accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
+{
+    return socket_fails(ACCEPT, fd, CALLER, EMFILE) ? -1 : REAL(accept4)(fd, address, size, flags);
 }
 
 static bool file_fails(enum kind kind, const void *caller, int error)

@@ -15,7 +15,7 @@ import { random, sleep, until, within } from '../support/wait.mjs';
 const RUNS = process.env.PURSER_FAULT_RUNS ?? 8; // of each kind
 const sanitized = binary.includes('sanitized'); // whose heap is its own
 const library = path.join(path.dirname(binary), 'tests/faults', sanitized ? 'faults_sockets.so' : 'faults.so');
-const KINDS = ['memory', 'read', 'write', 'connect', 'file', 'sync'];
+const KINDS = ['memory', 'read', 'write', 'connect', 'accept', 'file', 'sync'];
 const dice = random(11);
 let shop;
 let sandbox;
