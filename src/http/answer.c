@@ -81,6 +81,8 @@ void answer_head(const struct http_response *response, const struct answer_facts
         buffer_add_string(out, "Connection: close\r\n");
     else if (facts->old_client)
         buffer_add_string(out, "Connection: keep-alive\r\n");
+    if (response->status == 426) /* its Upgrade is for this connection */
+        buffer_add_string(out, "Connection: Upgrade\r\n");
     buffer_add_string(out, "X-Request-Id: ");
     buffer_add_string(out, facts->trace->request_id);
     buffer_add(out, "\r\n", 2);

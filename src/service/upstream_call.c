@@ -147,6 +147,9 @@ FIBER_FN int upstream_call_instance(struct upstream *upstream, struct instance *
         return error;
     response->status = answer.status;
     response->headers = end_to_end(arena, &answer.headers);
+    struct text upgrade = http_header(&answer.headers, "Upgrade");
+    if (answer.status == 426 && upgrade.at) /* RFC 9110 section 15.5.22: it has to say to what; we can be asked for it as well */
+        http_header_set(arena, &response->headers, "Upgrade", arena_copy(arena, upgrade.at, upgrade.size));
     response->body = answer.body;
     return 0;
 }

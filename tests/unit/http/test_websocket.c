@@ -96,6 +96,7 @@ static void handshake_script(struct loopback *l)
         if (status != cases[i].status)
             snprintf(l->failed, sizeof l->failed, "case %zu: %d", i, status);
         LOOPBACK_CHECK(l, status != 426 || strstr(text, "Sec-WebSocket-Version: 13\r\n"));
+        LOOPBACK_CHECK(l, status != 426 || (strstr(text, "Upgrade: websocket\r\n") && strstr(text, "Connection: Upgrade\r\n")));
     }
     close(fd);
 }
