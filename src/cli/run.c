@@ -5,6 +5,7 @@
 #include "base/uuid.h"
 #include "cli/cli.h"
 #include "gateway/gateway.h"
+#include "runtime/signals.h"
 #include "service/control.h"
 #include "service/process.h"
 
@@ -154,6 +155,7 @@ static void warn_of_unknown(void *unused, const char *variable, const char *simi
 
 int cli_run(struct cli_arguments *arguments)
 {
+    signals_remember_reload();
     struct choice choice = {0};
     int status = check_words(arguments);
     if (status)

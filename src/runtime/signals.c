@@ -10,6 +10,20 @@ static bool watching;
 static void (*on_terminate)(void *arg), (*on_reload)(void *arg);
 static void *handler_arg;
 
+static volatile sig_atomic_t reload_came; /* before there was a watcher for it */
+
+static void note_reload(int number)
+{
+    (void)number;
+    reload_came = 1;
+}
+
+void signals_remember_reload(void)
+{
+    struct sigaction action = {.sa_handler = note_reload, .sa_flags = SA_RESTART};
+    sigaction(SIGHUP, &action, NULL);
+}
+
 static void came(uv_signal_t *watcher, int number)
 {
     if (number == SIGHUP && on_reload)
@@ -34,6 +48,9 @@ int signals_start(void (*terminate)(void *arg), void (*reload)(void *arg), void 
             return code;
         uv_unref((uv_handle_t *)&watchers[i]);
     }
+    if (reload_came && on_reload)
+        on_reload(handler_arg);
+    reload_came = 0;
     return 0;
 }
 

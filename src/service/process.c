@@ -40,6 +40,8 @@ static struct {
     unsigned service_count;
     bool front_started;
     bool draining;
+    bool serving;
+    bool reload_waits; /* SIGHUP came during the start */
     bool cleaning; /* the cleaner's fiber should go on */
     struct http_server *admin;
     struct fiber *waiting; /* the main fiber, until SIGTERM */
@@ -300,6 +302,10 @@ static void on_reload(void *unused)
     (void)unused;
     struct err err;
     enum log_level level;
+    if (!process.serving) { /* parts of it have read their settings already, others have not */
+        process.reload_waits = true;
+        return;
+    }
     if (settings_reload(&err)) {
         log_warn("settings refused", "{s:s}", "why", err.message);
         return;
@@ -340,6 +346,9 @@ static FIBER_FN void serve(void)
     const char *address = process.plan->front ? process.plan->front->address() : "";
     log_info("ready", "{s:s, s:s, s:i}", "address", address, "admin", process.admin ? http_server_address(process.admin) : "off",
              "workers", (int)worker_count());
+    process.serving = true;
+    if (process.reload_waits)
+        on_reload(NULL);
     process.waiting = fiber_self();
     watch_clock();
     process.waiting = NULL;

@@ -1,6 +1,7 @@
 // Ends in the middle of work: SIGTERM with orders in flight, kill -9 between commit and publish, a reload.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
@@ -185,6 +186,26 @@ test('SIGHUP takes new origins and limits and drops no socket; a bad file is ref
     }
     assert.equal(socket.closed, null);
     await socket.close();
+    await shop.stop();
+});
+
+test('SIGHUP while it starts ends nothing, and the file is read again when it has started', async () => {
+    const folder = temporary_folder();
+    const [file, anew] = [path.join(folder, 'purser.conf'), path.join(folder, 'anew')];
+    execFileSync('mkfifo', [file]);
+    fs.writeFileSync(anew, 'PURSER_CORS_ORIGINS=https://two.example\nPURSER_RATE_LIMIT_IP=7/10s\n');
+    const shop = new System({ settings: { PURSER_CONFIG: file } });
+    const starting = shop.start();
+    // Whoever opens a pipe to read waits for its writer, and the other way round: here it stands in the reading of its settings.
+    const pipe = await until('it reads its settings', () => fs.openSync(file, fs.constants.O_WRONLY | fs.constants.O_NONBLOCK), { every_ms: 1 });
+    shop.process.child.kill('SIGHUP');
+    fs.renameSync(anew, file);
+    fs.writeSync(pipe, 'PURSER_CORS_ORIGINS=https://one.example\n');
+    fs.closeSync(pipe);
+    await starting;
+    const products = () => shop.request('GET', '/api/v1/products', { from: next_address(), headers: { origin: 'https://two.example' } });
+    await until('the new origin counts', async () => (await products()).headers['access-control-allow-origin'] === 'https://two.example');
+    await until('the new limit counts', async () => /q=7;w=10/.test((await products()).headers['ratelimit-policy']));
     await shop.stop();
 });
 
