@@ -29,6 +29,11 @@ bool cache_is_up(const struct cache *cache)
     return cache->ops->is_up(cache);
 }
 
+bool cache_is_shared(const struct cache *cache)
+{
+    return cache->ops->shared;
+}
+
 int cache_get(struct cache *cache, const char *key, struct arena *arena, struct text *ret_value)
 {
     return cache->ops->get(cache, key, arena, ret_value);

@@ -17,6 +17,8 @@ struct cache;
 int cache_open(struct cache **ret_cache, struct err *err);
 FIBER_FN void cache_close(struct cache *cache);
 bool cache_is_up(const struct cache *cache);
+/* Whether other processes have it, too. One that is not shared is always up, and brings nothing of what others publish or change. */
+bool cache_is_shared(const struct cache *cache);
 
 /* 0 and a NUL-terminated copy in the arena; -ENOENT; -EAGAIN. */
 FIBER_FN int cache_get(struct cache *cache, const char *key, struct arena *arena, struct text *ret_value);

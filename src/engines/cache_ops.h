@@ -6,6 +6,7 @@
 
 struct cache_ops {
     const char *scheme;
+    bool shared; /* between processes */
     int (*open)(struct cache **ret_cache, struct err *err);
     FIBER_FN void (*close)(struct cache *cache);
     bool (*is_up)(const struct cache *cache);

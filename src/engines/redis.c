@@ -137,6 +137,7 @@ static FIBER_FN void redis_close(struct cache *base)
 
 const struct cache_ops redis_cache_ops = {
     .scheme = "redis",
+    .shared = true,
     .open = redis_open,
     .close = redis_close,
     .is_up = redis_is_up,

@@ -1,5 +1,6 @@
 /*
- * While the cache is up and no number is missing, what is known is complete; else the user service is asked every half second.
+ * While endings come through the cache and no number is missing, what is known is complete; else the user service is asked every half
+ * second: while a shared cache is away, and always where there is none and the user service is in another process, too.
  */
 #include "gateway/revocations_watch.h"
 
@@ -140,7 +141,7 @@ static FIBER_FN void background_fiber(void *unused)
     background = fiber_self();
     while (!stopping) {
         int64_t now = clock_mono_ms();
-        if (cache_is_up(cache) && !must_ask && !asking)
+        if (service_is_heard("users", cache) && !must_ask && !asking)
             heard_mono_ms = now;
         else if (!asking)
             fiber_start("revocations", ask_fiber, NULL);

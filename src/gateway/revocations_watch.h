@@ -1,6 +1,7 @@
 /*
  * Hears of ended sessions: by the cache's channel `sessions`, and by asking the user service where that may have missed one. They are
- * numbered: a gap in the numbers, a reconnect, or a cache that is away makes it ask for what it has missed.
+ * numbered: a gap in the numbers, a reconnect, or a cache that is away or does not reach all of the user service makes it ask for what it
+ * has missed.
  */
 #ifndef PURSER_GATEWAY_REVOCATIONS_WATCH_H
 #define PURSER_GATEWAY_REVOCATIONS_WATCH_H

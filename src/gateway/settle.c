@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "base/settings.h"
 #include "base/uuid.h"
 #include "gateway/rate_limit.h"
 
@@ -66,7 +65,7 @@ static FIBER_FN void run(void *unused)
 int settle_start(struct cache *the_cache, struct err *err)
 {
     struct cache_subscription subscription = {.pattern = CHANNEL, .message = on_message};
-    if (strncmp(settings_text("cache_url"), "embedded", 8) == 0)
+    if (!cache_is_shared(the_cache))
         return 0;
     cache = the_cache;
     uuid_make(mark);

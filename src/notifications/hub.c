@@ -1,7 +1,7 @@
 /*
  * Which sockets a push concerns. Every worker subscribes to the channels for itself and keeps a table of its own sockets, so that no lock is
  * needed. While the cache is away, and once after it came back or a push was lost, a round each second looks into the log for every socket, and
- * asks the user service which sessions have ended.
+ * asks the user service which sessions have ended. Where no cache is shared, each round does that of the two which other processes have a part in.
  */
 #include "notifications/hub.h"
 
@@ -170,16 +170,18 @@ static FIBER_FN void look_at_all(struct hub *hub)
 static FIBER_FN void round_of(void *arg)
 {
     struct hub *hub = arg;
-    bool away = !cache_is_up(hub->notifications->engines.cache);
+    struct cache *cache = hub->notifications->engines.cache;
+    bool away = !cache_is_up(cache), missed = away || hub->stale;
     if (!away)
-        push_tell_missed(hub->notifications->engines.cache);
-    if (!away && !hub->stale)
-        return;
+        push_tell_missed(cache);
     hub->stale = away;
-    int64_t before = fiber_narrow_deadline(ASK_MS);
-    ask_for_endings(hub);
-    fiber_set_deadline(before);
-    look_at_all(hub);
+    if (missed || !service_is_heard("users", cache)) {
+        int64_t before = fiber_narrow_deadline(ASK_MS);
+        ask_for_endings(hub);
+        fiber_set_deadline(before);
+    }
+    if (missed || !service_is_heard("notifications", cache))
+        look_at_all(hub);
 }
 
 /* ---- start and stop ---- */

@@ -42,17 +42,31 @@ FIBER_FN bool registry_close(struct running_service *entry, int64_t until_mono_m
     return !__atomic_load_n(&entry->calls, __ATOMIC_SEQ_CST);
 }
 
-static struct running_service *find_open(const char *name)
+static struct running_service *find(const char *name)
 {
     for (unsigned i = 0; i < running_count; i++)
-        if (strcmp(running[i].service->name, name) == 0 && __atomic_load_n(&running[i].open, __ATOMIC_ACQUIRE))
+        if (strcmp(running[i].service->name, name) == 0)
             return &running[i];
     return NULL;
+}
+
+static struct running_service *find_open(const char *name)
+{
+    struct running_service *entry = find(name);
+    return entry && __atomic_load_n(&entry->open, __ATOMIC_ACQUIRE) ? entry : NULL;
 }
 
 bool service_is_here(const char *service)
 {
     return find_open(service) != NULL;
+}
+
+bool service_is_heard(const char *service, const struct cache *cache)
+{
+    if (cache_is_shared(cache))
+        return cache_is_up(cache);
+    const struct running_service *entry = find(service);
+    return entry && !(entry->service->has_database && database_is_postgres(entry->engines.database));
 }
 
 void service_each(void (*visit)(void *arg, const struct service *service, struct service_engines *engines, void *context), void *arg)

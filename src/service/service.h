@@ -37,6 +37,9 @@ struct service {
 
 /* Whether that service runs in this process. */
 bool service_is_here(const char *service);
+/* Whether all that instances of the service publish comes to this process now: through a shared cache that is up, or because its one instance
+ * is here (an embedded database has one process). */
+bool service_is_heard(const char *service, const struct cache *cache);
 /* Every service that runs here, for status pages: calls `visit` for each. */
 void service_each(void (*visit)(void *arg, const struct service *service, struct service_engines *engines, void *context), void *arg);
 

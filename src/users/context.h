@@ -9,6 +9,7 @@
 struct users {
     struct database *database;
     struct cache *cache;
+    bool caches_profiles;
     const char *secret;
     struct key_ring *keys;
     struct timer clock; /* worker 0 */

@@ -1,7 +1,8 @@
 /*
  * The cache must not keep what a change has overtaken. Every change counts a number up before and after its transaction; who has put a profile
  * into the cache looks whether the number is still what it was when he read, and takes the profile out again if not. Between instances,
- * which do not see each other's numbers, the short life of an entry is the bound.
+ * which do not see each other's numbers, the short life of an entry is the bound. Where there may be several and they share no cache, a
+ * change by one would not reach the others' at all: nothing is kept then.
  */
 #include "users/profiles.h"
 
@@ -38,7 +39,7 @@ static char *key_of(const char *user_id)
 
 static FIBER_FN void put(struct users *users, const char *user_id, struct text json, uint32_t expected)
 {
-    if (read_number(user_id) == expected)
+    if (users->caches_profiles && read_number(user_id) == expected)
         cache_set(users->cache, key_of(user_id), json, LIFE_MS);
     if (read_number(user_id) != expected)
         cache_delete(users->cache, key_of(user_id));

@@ -82,6 +82,7 @@ static FIBER_FN int start(struct service_engines *engines, void **ret_context, s
         return err_set(err, -ENOMEM, "out of memory");
     users->database = engines->database;
     users->cache = engines->cache;
+    users->caches_profiles = cache_is_shared(engines->cache) || !database_is_postgres(engines->database);
     int error = secret_load(&users->secret, err);
     if (!error)
         error = key_ring_open(users->database, users->secret, &users->keys, err);

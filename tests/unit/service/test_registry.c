@@ -127,6 +127,24 @@ static void test_call_that_ran_short_of_memory_has_ended(void **state)
     on_fiber(1, abandoned_call);
 }
 
+static FIBER_FN void own_cache_brings_what_is_here(void)
+{
+    struct err err;
+    struct cache *cache;
+    begin();
+    assert_int_equal(cache_open(&cache, &err), 0);
+    assert_true(cache_is_up(cache));
+    assert_false(cache_is_shared(cache));
+    assert_true(service_is_heard("users", cache));
+    assert_false(service_is_heard("notifications", cache));
+    cache_close(cache);
+}
+
+static void test_a_cache_of_ones_own_brings_nothing_from_elsewhere(void **state)
+{
+    on_fiber(1, own_cache_brings_what_is_here);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +152,7 @@ int main(void)
         cmocka_unit_test(test_closed_service_takes_no_call),
         cmocka_unit_test(test_close_tells_of_calls_that_stay),
         cmocka_unit_test(test_call_that_ran_short_of_memory_has_ended),
+        cmocka_unit_test(test_a_cache_of_ones_own_brings_nothing_from_elsewhere),
     };
     return cmocka_run_group_tests_name("service/registry", tests, NULL, NULL);
 }
